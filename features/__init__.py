@@ -1,0 +1,3 @@
+"""Facts: tables, histories, features and training sets. Imports nothing of training or serving."""
+
+__project__ = "retarget"

@@ -1,0 +1,1 @@
+"""Feature builders; every one takes histories and (person, time) rows."""

@@ -1,0 +1,1 @@
+"""The item side: feed snapshots, prices, availability."""

@@ -1,0 +1,224 @@
+"""Person-sorted event columns, and the one place where a cut-off is applied.
+
+`Histories` holds every event of every person, sorted by (person, time), as plain arrays with one offset per person.
+`Histories.as_of(persons, times)` is the only way to look inside: it returns an `AsOf`, one row per (person, time), whose
+`start:stop` slices hold the events strictly before that time. Features, interactions and recommenders take an `AsOf`
+and so cannot see the future.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features import columns as c
+from features.tables import EVENT_NAMES
+
+IntArray = npt.NDArray[np.int64]
+CodeArray = npt.NDArray[np.int32]
+FloatArray = npt.NDArray[np.float64]
+TextArray = npt.NDArray[np.object_]
+
+MICROSECONDS_PER_DAY: Final = 86_400_000_000
+NO_CODE: Final = -1
+
+_COLUMNS: Final = ("offsets", "time", "event", "item", "transaction", "quantity", "value")
+
+
+@dataclass(frozen=True, eq=False)
+class Histories:
+    """Every event, sorted by (person, time, event id).
+
+    Attributes:
+        person_ids: shape (n_persons,), sorted text; a person's row number is its position here.
+        item_ids: shape (n_items,), sorted text; an item's code is its position here.
+        offsets: shape (n_persons + 1,), events of person p are `offsets[p]:offsets[p + 1]`.
+        time: shape (n_events,), microseconds since 1970 UTC, never falling within a person.
+        event: shape (n_events,), int8 position in `features.tables.EVENT_NAMES`.
+        item: shape (n_events,), int32 item code, -1 = the event has no item.
+        transaction: shape (n_events,), int32 code of the transaction, -1 = none.
+        quantity: shape (n_events,), units, NaN = not recorded.
+        value: shape (n_events,), money in the project's currency, NaN = not recorded.
+    """
+
+    person_ids: TextArray
+    item_ids: TextArray
+    offsets: IntArray
+    time: IntArray
+    event: npt.NDArray[np.int8]
+    item: CodeArray
+    transaction: CodeArray
+    quantity: FloatArray
+    value: FloatArray
+
+    @property
+    def n_persons(self) -> int:
+        return len(self.person_ids)
+
+    @property
+    def n_items(self) -> int:
+        return len(self.item_ids)
+
+    @classmethod
+    def from_events(cls, events: pa.Table) -> Histories:
+        """Build the layout from a checked events table, in any row order."""
+        person_ids, person = _encode(events[c.PERSON_ID])
+        item_ids, item = _encode(events[c.ITEM_ID])
+        _, transaction = _encode(events[c.TRANSACTION_ID])
+        _, event_rank = _encode(events[c.EVENT_ID])
+        names = pc.index_in(events[c.EVENT_NAME], value_set=pa.array(EVENT_NAMES))
+        time = events[c.TIME].cast(pa.int64()).to_numpy()
+        order = np.lexsort((event_rank, time, person))
+        counts = np.bincount(person, minlength=len(person_ids))
+        return cls(
+            person_ids=person_ids,
+            item_ids=item_ids,
+            offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            time=time[order],
+            event=names.to_numpy().astype(np.int8)[order],
+            item=item[order],
+            transaction=transaction[order],
+            quantity=_numbers(events[c.QUANTITY])[order],
+            value=_numbers(events[c.VALUE])[order],
+        )
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """The numeric columns, for the store."""
+        return {name: getattr(self, name) for name in _COLUMNS}
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Mapping[str, npt.NDArray[Any]], *, person_ids: TextArray, item_ids: TextArray
+    ) -> Histories:
+        """The inverse of `arrays`, from memory-mapped columns and the two id maps."""
+        return cls(person_ids=person_ids, item_ids=item_ids, **{n: arrays[n] for n in _COLUMNS})
+
+    def as_of(self, persons: npt.ArrayLike, times: npt.ArrayLike) -> AsOf:
+        """What was known about each person strictly before each time.
+
+        Args:
+            persons: person row numbers, shape (n_rows,); -1 = unknown person, an empty history.
+            times: microseconds since 1970 UTC, shape (n_rows,), or one time for all rows.
+
+        Invariants: events at or after a row's time change nothing in the result's slices.
+        """
+        person = np.ascontiguousarray(persons, dtype=np.int64)
+        time = np.ascontiguousarray(np.broadcast_to(np.asarray(times, np.int64), person.shape))
+        start, stop = _slices(self.offsets, self.time, person, time)
+        return AsOf(self, person, time, start, stop)
+
+    def everyone(self, as_of: datetime) -> AsOf:
+        """One row per person, in person order, as of one time."""
+        return self.as_of(np.arange(self.n_persons), microseconds(as_of))
+
+    def person_rows(self, ids: pa.ChunkedArray | pa.Array) -> IntArray:
+        """Row number of each person id; -1 where the person has no event."""
+        return _positions(ids, self.person_ids)
+
+    def item_codes(self, ids: pa.ChunkedArray | pa.Array) -> IntArray:
+        """Code of each item id; -1 where the item has no event."""
+        return _positions(ids, self.item_ids)
+
+
+@dataclass(frozen=True, eq=False)
+class AsOf:
+    """Rows of (person, time) with the slice of events before that time.
+
+    Attributes:
+        histories: the columns the slices point into.
+        person: shape (n_rows,), person row number, -1 = unknown.
+        time: shape (n_rows,), the cut-off, microseconds since 1970 UTC.
+        start, stop: shape (n_rows,), the row's events are `start:stop`, all before `time`.
+    """
+
+    histories: Histories
+    person: IntArray
+    time: IntArray
+    start: IntArray
+    stop: IntArray
+
+    def __len__(self) -> int:
+        return len(self.person)
+
+    def take(self, rows: npt.ArrayLike) -> AsOf:
+        """The chosen rows, in that order."""
+        index = np.asarray(rows)
+        return AsOf(
+            self.histories,
+            self.person[index],
+            self.time[index],
+            self.start[index],
+            self.stop[index],
+        )
+
+    def events(self) -> tuple[IntArray, IntArray]:
+        """Every visible event as (row, position in the columns), row by row, oldest first."""
+        length = self.stop - self.start
+        row = np.repeat(np.arange(len(self), dtype=np.int64), length)
+        first = np.repeat(self.start - np.concatenate([[0], np.cumsum(length)[:-1]]), length)
+        return row, first + np.arange(len(row), dtype=np.int64)
+
+    def age_days(self, row: IntArray, position: IntArray) -> FloatArray:
+        """Age of each event at its row's cut-off, in days, always positive."""
+        age = self.time[row] - self.histories.time[position]
+        return age / MICROSECONDS_PER_DAY
+
+
+def microseconds(moment: datetime) -> int:
+    """Microseconds since 1970 UTC of a moment with a zone."""
+    return int(pa.scalar(moment, pa.timestamp("us", tz="UTC")).value)
+
+
+def _encode(values: pa.ChunkedArray) -> tuple[TextArray, CodeArray]:
+    """Sorted distinct ids and the code of each row (-1 for null); independent of row order."""
+    encoded = values.combine_chunks().dictionary_encode()
+    ids = encoded.dictionary.to_numpy(zero_copy_only=False).astype(object)
+    order = np.argsort(ids, kind="stable")
+    code_of = np.empty(len(ids), np.int32)
+    code_of[order] = np.arange(len(ids), dtype=np.int32)
+    codes = np.full(len(values), NO_CODE, np.int32)
+    valid = values.is_valid().to_numpy()
+    codes[valid] = code_of[encoded.indices.drop_null().to_numpy()]
+    return ids[order], codes
+
+
+def _numbers(values: pa.ChunkedArray) -> FloatArray:
+    filled = pc.fill_null(values, float("nan"))
+    numbers: FloatArray = filled.to_numpy()
+    return numbers
+
+
+def _positions(ids: pa.ChunkedArray | pa.Array, known: TextArray) -> IntArray:
+    found = pc.fill_null(pc.index_in(ids, value_set=pa.array(known, pa.string())), NO_CODE)
+    positions: IntArray = found.to_numpy(zero_copy_only=False).astype(np.int64)
+    return positions
+
+
+@numba.njit(cache=True, nogil=True)
+def _slices(
+    offsets: IntArray, time: IntArray, person: IntArray, cutoff: IntArray
+) -> tuple[IntArray, IntArray]:
+    start = np.zeros(len(person), np.int64)
+    stop = np.zeros(len(person), np.int64)
+    for row in range(len(person)):
+        if person[row] < 0:
+            continue
+        low = offsets[person[row]]
+        high = offsets[person[row] + 1]
+        start[row] = low
+        while low < high:
+            middle = (low + high) // 2
+            if time[middle] < cutoff[row]:
+                low = middle + 1
+            else:
+                high = middle
+        stop[row] = low
+    return start, stop

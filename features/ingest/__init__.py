@@ -1,0 +1,1 @@
+"""Cleaning: raw rows become canonical rows or rejects."""

@@ -1,0 +1,1 @@
+"""Worlds with a known truth: a randomised campaign overlaid on real histories."""

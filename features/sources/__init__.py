@@ -1,0 +1,1 @@
+"""One file per source of raw data; each returns canonical tables and rejects."""

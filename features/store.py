@@ -1,0 +1,373 @@
+"""The only module that writes tables and manifests: content-named runs, atomic, idempotent.
+
+A workspace is one folder of step outputs:
+
+    <workspace>/<step>/<run_id>/…          one finished run of one step, never changed again
+    <workspace>/<step>/current             link to the run in force
+
+A run id is the hash of (step, config, input run ids, code version). A step writes into a hidden folder beside its
+target and is renamed into place when its manifest is complete, so a reader sees a finished run or none, and a job
+killed at any moment is finished by running it again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+from pydantic import BaseModel
+
+from features.config import config_hash
+from features.errors import InputError, WorkspaceError
+from features.tables import TableContract, check
+
+MANIFEST: Final = "manifest.json"
+CURRENT: Final = "current"
+_PARTIAL: Final = ".partial-"
+_RUN_ID_DIGITS: Final = 16
+
+LAYERS: Final = ("features", "training", "serving")
+"""The three floors, lowest first. A step's code version covers its own floor and those below."""
+
+_LIBRARIES: Final = (
+    "duckdb",
+    "implicit",
+    "lightgbm",
+    "numba",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scikit-learn",
+    "scipy",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run of one step.
+
+    Attributes:
+        path: its folder.
+        run_id: hash of everything that determines its content.
+        manifest: the parsed manifest.
+        reused: True when the run was already there and nothing was computed.
+    """
+
+    path: Path
+    run_id: str
+    manifest: Mapping[str, Any]
+    reused: bool = False
+
+    def read(self, contract: TableContract) -> pa.Table:
+        """The table of that name, checked against its contract.
+
+        Raises:
+            InputError: the file is not there or is not Parquet.
+            SchemaError: it breaks the contract.
+        """
+        path = self.path / f"{contract.name}.parquet"
+        return check(read_parquet(path), contract, source=str(path))
+
+    def json(self, name: str) -> Any:
+        """The parsed JSON file of that name."""
+        return json.loads((self.path / name).read_text(encoding="utf-8"))
+
+
+class RunWriter:
+    """Writes the files of one run; everything lands in the manifest with its hash."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._tables: dict[str, dict[str, Any]] = {}
+
+    def table(self, table_: pa.Table, contract: TableContract, *, source: str) -> pa.Table:
+        """Check a table against its contract and write it as Parquet; returns the checked table."""
+        table = check(table_, contract, source=source)
+        self.parquet(contract.name, table)
+        return table
+
+    def parquet(self, name: str, table: pa.Table) -> None:
+        """Write a table that has no contract of its own (features, scores)."""
+        pq.write_table(table, self.path / f"{name}.parquet", compression="zstd")
+        self._tables[name] = {
+            "rows": table.num_rows,
+            "schema": {field.name: str(field.type) for field in table.schema},
+        }
+
+    def csv(self, name: str, table: pa.Table) -> None:
+        """Write a table for a person to open: UTF-8, quoted text, no cell that a spreadsheet would run."""
+        pacsv.write_csv(_inert(table), self.path / name)
+
+    def arrays(self, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Write a folder of plain .npy arrays, to be memory-mapped by `read_arrays`."""
+        folder = self.path / name
+        folder.mkdir()
+        for key, array in arrays.items():
+            np.save(folder / f"{key}.npy", array, allow_pickle=False)
+
+    def json(self, name: str, content: Any) -> None:
+        """Write a JSON file with sorted keys; NaN is written as null."""
+        _write_text(self.path / name, to_json(content))
+
+    def text(self, name: str, content: str) -> None:
+        _write_text(self.path / name, content)
+
+    def manifest(self, facts: Mapping[str, Any]) -> dict[str, Any]:
+        files = sorted(p for p in self.path.rglob("*") if p.is_file())
+        hashes = {str(p.relative_to(self.path)): _file_hash(p) for p in files}
+        return {**facts, "tables": self._tables, "files": hashes}
+
+
+class Workspace:
+    """One folder of step outputs. Use `lock` around writing jobs: one at a time."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the workspace; a second job is refused, not queued.
+
+        Raises:
+            WorkspaceError: another job holds it, or the folder cannot be written.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            handle = (self.root / ".lock").open("w")
+        except OSError as error:
+            raise WorkspaceError(
+                str(self.root),
+                f"cannot be written ({error.strerror})",
+                rule="a job writes its output to the workspace",
+                next_step="Check permissions and space, or set 'workspace' in project.yaml.",
+            ) from None
+        with handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise WorkspaceError(
+                    str(self.root),
+                    "another job is writing here",
+                    rule="one job at a time per workspace",
+                    next_step="Wait for it to end, then run again.",
+                ) from None
+            yield
+
+    def current(self, step: str) -> Run:
+        """The run in force of a step.
+
+        Raises:
+            WorkspaceError: the step has not been run yet.
+        """
+        link = self.root / step / CURRENT
+        if not (link / MANIFEST).is_file():
+            raise WorkspaceError(
+                str(self.root / step),
+                "has no finished run",
+                rule=f"this step reads the output of '{step}'",
+                next_step="Run 'retarget run' on the project folder first.",
+            )
+        return _load(link.resolve())
+
+    def run_id(self, step: str, *, config: BaseModel, inputs: Mapping[str, str], layer: str) -> str:
+        """The name of the run that this config and these inputs give."""
+        facts = _facts(step, config, inputs, layer)
+        return hashlib.sha256(to_json(facts).encode()).hexdigest()[:_RUN_ID_DIGITS]
+
+    def finished(self, step: str, run_id: str) -> Run | None:
+        """The finished run of that id, put in force; None when it has to be computed."""
+        target = self.root / step / run_id
+        if not (target / MANIFEST).is_file():
+            return None
+        self._put_in_force(step, run_id)
+        return _load(target, reused=True)
+
+    @contextlib.contextmanager
+    def writing(
+        self,
+        step: str,
+        *,
+        config: BaseModel,
+        inputs: Mapping[str, str],
+        layer: str,
+        figures: dict[str, Any],
+    ) -> Iterator[RunWriter]:
+        """Write one run: on leaving without an error it becomes the run in force.
+
+        Args:
+            step: name of the step, its folder in the workspace.
+            config: the config that determines the output.
+            inputs: run ids (or content hashes) of everything read.
+            layer: floor of the code that computes it, see `LAYERS`.
+            figures: counts to show and keep in the manifest; fill it while writing.
+        """
+        run_id = self.run_id(step, config=config, inputs=inputs, layer=layer)
+        folder = self.root / step
+        partial = folder / f"{_PARTIAL}{run_id}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for leftover in folder.glob(f"{_PARTIAL}*"):
+                shutil.rmtree(leftover)
+            partial.mkdir()
+            writer = RunWriter(partial)
+            yield writer
+            facts = {**_facts(step, config, inputs, layer), "run_id": run_id, "figures": figures}
+            manifest = writer.manifest(facts)
+            writer.json(MANIFEST, manifest)
+            _sync(partial)
+            partial.rename(folder / run_id)
+            self._put_in_force(step, run_id)
+        except OSError as error:
+            raise WorkspaceError(
+                str(folder),
+                f"writing failed ({error.strerror or error})",
+                rule="a run is written whole or not at all",
+                next_step="Free space or fix permissions, then run again; the last good output is intact.",
+            ) from error
+
+    def _put_in_force(self, step: str, run_id: str) -> None:
+        folder = self.root / step
+        link, fresh = folder / CURRENT, folder / f".{CURRENT}"
+        if link.is_symlink() and link.readlink() == Path(run_id):
+            return
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(run_id)
+        fresh.replace(link)
+
+
+def read_parquet(path: Path) -> pa.Table:
+    """A Parquet file as an Arrow table, times in the one time type.
+
+    Raises:
+        InputError: the file is missing or is not Parquet.
+    """
+    try:
+        return pq.read_table(path)
+    except FileNotFoundError:
+        raise InputError(
+            str(path),
+            "no such file",
+            rule="the table is read from here",
+            next_step="Check the path.",
+        ) from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(
+            str(path),
+            f"cannot be read as Parquet ({' '.join(str(error).split())})",
+            rule="tables are Parquet files",
+            next_step="Write it again, or delete the folder and rerun the step that makes it.",
+        ) from None
+
+
+def read_arrays(folder: Path) -> dict[str, npt.NDArray[Any]]:
+    """Memory-mapped arrays written by `RunWriter.arrays`, by name."""
+    paths = sorted(folder.glob("*.npy"))
+    return {p.stem: np.load(p, mmap_mode="r", allow_pickle=False) for p in paths}
+
+
+def to_json(content: Any) -> str:
+    """JSON with sorted keys and two spaces; NaN and infinities become null, numpy scalars plain numbers."""
+    return json.dumps(_plain(content), sort_keys=True, indent=2, allow_nan=False) + "\n"
+
+
+def content_hash(data: bytes) -> str:
+    """Short content hash, the same form as a run id."""
+    return hashlib.sha256(data).hexdigest()[:_RUN_ID_DIGITS]
+
+
+@cache
+def code_version(layer: str) -> str:
+    """Hash of the source of a floor and all below it: changed code means another run id."""
+    root = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for package in LAYERS[: LAYERS.index(layer) + 1]:
+        for path in sorted((root / package).rglob("*")):
+            if path.is_file() and path.suffix != ".md" and "__pycache__" not in path.parts:
+                digest.update(str(path.relative_to(root)).encode())
+                digest.update(path.read_bytes())
+    return digest.hexdigest()[:_RUN_ID_DIGITS]
+
+
+@cache
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries whose arithmetic the output depends on."""
+    return {name: metadata.version(name) for name in _LIBRARIES}
+
+
+def _facts(step: str, config: BaseModel, inputs: Mapping[str, str], layer: str) -> dict[str, Any]:
+    return {
+        "step": step,
+        "config": config.model_dump(mode="json"),
+        "config_hash": config_hash(config),
+        "inputs": dict(inputs),
+        "code_version": code_version(layer),
+        "libraries": library_versions(),
+    }
+
+
+def _load(path: Path, *, reused: bool = False) -> Run:
+    manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+    return Run(path, manifest["run_id"], manifest, reused)
+
+
+def _plain(content: Any) -> Any:
+    if isinstance(content, Mapping):
+        return {str(key): _plain(value) for key, value in content.items()}
+    if isinstance(content, np.ndarray):
+        return _plain(content.tolist())
+    if isinstance(content, Sequence) and not isinstance(content, str):
+        return [_plain(value) for value in content]
+    if isinstance(content, np.generic):
+        return _plain(content.item())
+    if isinstance(content, float) and not np.isfinite(content):
+        return None
+    return content
+
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def _inert(table: pa.Table) -> pa.Table:
+    """Text cells that a spreadsheet would read as a formula get a leading apostrophe."""
+    for position, column in enumerate(table.schema):
+        if pa.types.is_string(column.type):
+            values = [
+                f"'{text}" if text is not None and text.startswith(_FORMULA_STARTS) else text
+                for text in table[column.name].to_pylist()
+            ]
+            table = table.set_column(position, column, pa.array(values, column.type))
+    return table
+
+
+def _write_text(path: Path, content: str) -> None:
+    path.write_text(content, encoding="utf-8", newline="\n")
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _sync(folder: Path) -> None:
+    """Flush files and folder to disk before the rename that publishes them."""
+    for path in [*folder.rglob("*"), folder]:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,3 @@
+"""Decisions: eligibility, allocation, the nightly job and the command line."""
+
+__project__ = "retarget"

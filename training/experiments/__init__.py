@@ -1,0 +1,1 @@
+"""Randomised tests: lift and its checks."""

@@ -1,0 +1,1 @@
+"""Which items: recommenders behind one protocol."""

@@ -1,0 +1,1 @@
+"""Which people: uplift learners."""
