@@ -222,3 +222,15 @@ def _slices(
                 high = middle
         stop[row] = low
     return start, stop
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def same_order(one: int, other: int, time: IntArray, transaction: CodeArray) -> bool:
+    """Whether two purchases belong to one order: one transaction at one time.
+
+    A purchase without transaction id is an order of its own. `one` and `other` are positions in the columns; a negative
+    `other` stands for no neighbour.
+    """
+    if other < 0 or transaction[one] == NO_CODE:
+        return False
+    return bool(transaction[one] == transaction[other] and time[one] == time[other])

@@ -1,0 +1,146 @@
+"""Raw event rows become events or rejects: every row ends in exactly one of the two."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import ibis
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features import columns as c
+from features.engines.local import LocalEngine
+from features.errors import GateError
+from features.tables import EVENT_NAMES, EVENTS, REJECTS, TIMESTAMP
+
+_ITEM_EVENTS = ("select", "view", "cart_add", "cart_remove", "purchase")
+_IDENTITY_COLUMNS = frozenset({c.USER_ID, c.ANONYMOUS_ID, c.PERSON_ID})
+
+
+@dataclass(frozen=True)
+class RejectRule:
+    """One reason to refuse a row.
+
+    Attributes:
+        reason_code: what the rejects table records.
+        column: the column shown as the raw value, masked when it identifies a person.
+        breaks: true where a row breaks the rule.
+    """
+
+    reason_code: str
+    column: str
+    breaks: Callable[[Any], Any]
+
+
+RULES = (
+    RejectRule("unknown_event", c.EVENT_NAME, lambda row: ~row[c.EVENT_NAME].isin(EVENT_NAMES)),
+    RejectRule("bad_timestamp", c.TIME, lambda row: row[c.TIME].isnull()),
+    RejectRule(
+        "no_identity",
+        c.USER_ID,
+        lambda row: row[c.USER_ID].isnull() & row[c.ANONYMOUS_ID].isnull(),
+    ),
+    RejectRule(
+        "missing_item_id",
+        c.ITEM_ID,
+        lambda row: row[c.EVENT_NAME].isin(_ITEM_EVENTS) & row[c.ITEM_ID].isnull(),
+    ),
+    RejectRule("bad_quantity", c.QUANTITY, lambda row: row[c.QUANTITY] <= 0),
+    RejectRule("bad_value", c.VALUE, lambda row: row[c.VALUE] < 0),
+    RejectRule("duplicate_event", c.EVENT_ID, lambda row: row.repeat_ > 0),
+)
+"""In order: a row is refused for the first rule it breaks."""
+
+
+@dataclass(frozen=True)
+class CleanEvents:
+    """Rows in = events + rejects, always.
+
+    Attributes:
+        events: checked events, sorted by time, then event id.
+        rejects: refused rows with reason, source and line.
+        rows_in: number of raw rows.
+    """
+
+    events: pa.Table
+    rejects: pa.Table
+    rows_in: int
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Rejected rows per reason code."""
+        found = self.rejects[c.REASON_CODE].value_counts().to_pylist()
+        return {entry["values"]: entry["counts"] for entry in found}
+
+
+def clean_events(raw_: Any, engine: LocalEngine, *, max_reject_rate: float) -> CleanEvents:
+    """Split raw rows into events and rejects.
+
+    Args:
+        raw_: unchecked Ibis table with the columns of the events contract; `time` without zone is UTC.
+        engine: where the expressions run.
+        max_reject_rate: share of rejects above which the run stops, in [0, 1].
+
+    Raises:
+        GateError: more rows are refused than `max_reject_rate` allows; the message names the commonest reason.
+    """
+    first = ibis.window(group_by=c.EVENT_ID, order_by=[c.SOURCE, c.LINE])
+    raw = raw_.mutate(repeat_=ibis.row_number().over(first))
+    reason = ibis.cases(*[(rule.breaks(raw).fill_null(False), rule.reason_code) for rule in RULES])
+    shown = ibis.cases(
+        *[(rule.breaks(raw).fill_null(False), _shown(raw, rule.column)) for rule in RULES]
+    )
+    judged = in_utc(engine.collect(raw.mutate(**{c.REASON_CODE: reason, c.RAW_VALUE: shown})))
+    refused = pc.is_valid(judged[c.REASON_CODE])
+    accepted = judged.filter(pc.invert(refused)).select(EVENTS.schema.names)
+    rejects = judged.filter(refused).select(REJECTS.schema.names)
+    result = CleanEvents(
+        events=accepted.sort_by([(c.TIME, "ascending"), (c.EVENT_ID, "ascending")]),
+        rejects=rejects.sort_by([(c.SOURCE, "ascending"), (c.LINE, "ascending")]),
+        rows_in=int(raw_.count().execute()),
+    )
+    _require_balance(result)
+    _require_quality(result, max_reject_rate)
+    return result
+
+
+def in_utc(table: pa.Table) -> pa.Table:
+    """Times without a zone are UTC, in the one time type."""
+    for position, column in enumerate(table.schema):
+        if pa.types.is_timestamp(column.type) and column.type != TIMESTAMP:
+            times = table[column.name].cast(pa.timestamp("us", column.type.tz), safe=False)
+            if column.type.tz is None:
+                times = pc.assume_timezone(times, "UTC")
+            table = table.set_column(position, column.name, times.cast(TIMESTAMP))
+    return table
+
+
+def _shown(raw: Any, column: str) -> Any:
+    if column in _IDENTITY_COLUMNS:
+        return ibis.literal("(masked)")
+    return ibis.literal(f"{column}=") + raw[column].cast("string").fill_null("null")
+
+
+def _require_balance(result: CleanEvents) -> None:
+    rows_out = result.events.num_rows + result.rejects.num_rows
+    if rows_out != result.rows_in:
+        raise GateError(
+            "events",
+            f"{result.rows_in} rows came in, {rows_out} went out",
+            rule="rows in = rows out + rejects",
+            next_step="This is a defect: please report it with the source's config.",
+        )
+
+
+def _require_quality(result: CleanEvents, max_reject_rate: float) -> None:
+    rate = result.rejects.num_rows / max(result.rows_in, 1)
+    if rate > max_reject_rate:
+        reason, count = max(result.counts.items(), key=lambda item: item[1])
+        raise GateError(
+            "events",
+            f"{rate:.1%} of {result.rows_in} rows were refused, most for '{reason}' ({count})",
+            rule=f"at most {max_reject_rate:.1%} may be",
+            next_step="Mend the source, or raise 'max_reject_rate' if these rows may be lost.",
+        )

@@ -1,0 +1,254 @@
+"""A randomised campaign laid over real histories.
+
+The histories are real, the campaign is not: at weekly decision points every contactable person is assigned by salted hash
+to treatment or control, with the probability recorded, and the real outcomes of treated persons are perturbed by the
+declared response (`features.simulate.response`). The truth is written apart. Each week starts from the real history:
+no planted effect carries over into later weeks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+
+from features import columns as c
+from features.assignment import uniform
+from features.builders.person import person_features
+from features.config import BaseConfig, UtcTime
+from features.errors import ConfigError
+from features.histories import FloatArray, Histories, IntArray, microseconds
+from features.outcomes import Outcomes, observed_outcomes
+from features.simulate.response import Response, ResponseConfig, respond
+from features.tables import TIMESTAMP
+
+TREATED: Final = "treated"
+CONTROL: Final = "control"
+NO_ORDER: Final = -1
+
+
+class OverlayConfig(BaseConfig):
+    """A randomised campaign over real histories."""
+
+    kind: Literal["overlay"]
+
+    experiment_id: str = Field(pattern=r"^[a-z0-9_]+$")
+    """Names the experiment and salts its random draws."""
+
+    first: UtcTime
+    """First decision point; the others follow weekly."""
+
+    weeks: int = Field(ge=1)
+    """Number of decision points."""
+
+    horizon_days: int = Field(default=7, ge=1, le=7)
+    """Length of the outcome window; at most the week between two decisions."""
+
+    treated_share: float = Field(default=0.5, gt=0, lt=1)
+    """Probability of treatment, the same for everyone, recorded on every row."""
+
+    margin_rate: float = Field(default=0.25, gt=0, le=1)
+    """Margin per unit of revenue. An assumption where the data hold no cost."""
+
+    cost_per_contact: float = Field(default=0.5, ge=0)
+    """Money per contact that reaches a person."""
+
+    channel: str = "display"
+    response: ResponseConfig = ResponseConfig()
+
+
+@dataclass(frozen=True, eq=False)
+class OverlaidCampaign:
+    """What the campaign recorded (`assignments`, `exposures`, `outcomes`) and the `truth`, kept apart."""
+
+    assignments: pa.Table
+    exposures: pa.Table
+    outcomes: pa.Table
+    truth: pa.Table
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """The assigned (person, time) rows and their response."""
+
+    person: IntArray
+    time: IntArray
+    person_id: npt.NDArray[np.object_]
+    unit: list[str]
+    organic: Outcomes
+    response: Response
+
+    def draw(self, purpose: str) -> FloatArray:
+        return uniform(self.unit, salt=purpose)
+
+
+def overlay_campaign(
+    histories: Histories,
+    persons: pa.Table,
+    config: OverlayConfig,
+    *,
+    as_of: datetime,
+    currency: str,
+) -> OverlaidCampaign:
+    """Assign, expose and perturb; deterministic in (histories, persons, config).
+
+    Args:
+        histories: the real events.
+        persons: checked persons table; only those contactable at a decision point are assigned.
+        config: design and planted effects.
+        as_of: end of the usable past; the last outcome window must close by then.
+        currency: of the histories' values.
+
+    Raises:
+        ConfigError: an outcome window would reach past `as_of`.
+    """
+    decisions = [config.first + timedelta(weeks=week) for week in range(config.weeks)]
+    end = decisions[-1] + timedelta(days=config.horizon_days)
+    if end > as_of:
+        raise ConfigError(
+            f"experiment '{config.experiment_id}'",
+            f"its last outcome window ends {end:%Y-%m-%d}",
+            rule=f"outcomes must be complete by as_of ({as_of:%Y-%m-%d})",
+            next_step="Lower 'weeks', or start earlier.",
+        )
+    rows = _assigned_rows(histories, persons, decisions, config)
+    treated = rows.draw(f"{config.experiment_id}|arm") < config.treated_share
+    reached = rows.draw(f"{config.experiment_id}|reach") < rows.response.reach
+    outcomes = _perturb(rows, treated & reached, config)
+    keys = {
+        c.EXPERIMENT_ID: pa.array([config.experiment_id] * len(rows.unit)),
+        c.PERSON_ID: pa.array(rows.person_id, pa.string()),
+        c.ASSIGNED_AT: pa.array(rows.time, pa.int64()).cast(TIMESTAMP),
+    }
+    return OverlaidCampaign(
+        assignments=_assignments(keys, treated, config),
+        exposures=_exposures(keys, rows, treated, reached, config, currency),
+        outcomes=_outcomes(keys, outcomes, config, currency),
+        truth=planted_effects(keys, rows.response, rows.organic, margin_rate=config.margin_rate),
+    )
+
+
+def contactable(persons: pa.Table, as_of: datetime) -> pa.Array:
+    """True per row of `persons` with consent to personalised advertising given before `as_of`; absent is denied."""
+    given = pc.fill_null(persons[c.CONSENT_PERSONALISATION], False)
+    since = pc.less(persons[c.CONSENT_SINCE], pa.scalar(as_of, TIMESTAMP))
+    erased = persons[c.ERASED]
+    return pc.and_(pc.and_(given, pc.fill_null(since, False)), pc.invert(erased)).combine_chunks()
+
+
+def planted_effects(
+    keys: dict[str, Any], response: Response, organic: Outcomes, *, margin_rate: float
+) -> pa.Table:
+    """The truth table: expected effect of assignment on each row, given its real outcome."""
+    revenue = response.effect_on_revenue(organic.conversion, organic.revenue)
+    return pa.table(
+        {
+            **keys,
+            c.RESPONSE_CLASS: pa.array(response.response_class.tolist(), pa.string()),
+            c.EFFECT_CONVERSION: response.effect_on_conversion(organic.conversion),
+            c.EFFECT_REVENUE: revenue,
+            c.EFFECT_MARGIN: margin_rate * revenue,
+        }
+    )
+
+
+def _assigned_rows(
+    histories: Histories, persons: pa.Table, decisions: list[datetime], config: OverlayConfig
+) -> _Rows:
+    row_of = histories.person_rows(persons[c.PERSON_ID])
+    person, time, unit = [], [], []
+    for decision in decisions:
+        moment = microseconds(decision)
+        chosen = np.sort(row_of[contactable(persons, decision).to_numpy(zero_copy_only=False)])
+        view = histories.as_of(chosen[chosen >= 0], moment)
+        known = view.person[view.stop > view.start]
+        person.append(known)
+        time.append(np.full(len(known), moment))
+        unit += [f"{name}|{decision:%Y-%m-%d}" for name in histories.person_ids[known]]
+    persons_, times = np.concatenate(person), np.concatenate(time)
+    features = person_features(histories.as_of(persons_, times))
+    return _Rows(
+        person=persons_,
+        time=times,
+        person_id=histories.person_ids[persons_],
+        unit=unit,
+        organic=observed_outcomes(histories, persons_, times, horizon_days=config.horizon_days),
+        response=respond(features, config.response),
+    )
+
+
+def _perturb(rows: _Rows, contacted: npt.NDArray[np.bool_], config: OverlayConfig) -> Outcomes:
+    """The real outcomes, with orders won and lost where a contact reached."""
+    organic, response = rows.organic, rows.response
+    converts = organic.conversion == 1
+    draw = rows.draw(f"{config.experiment_id}|response")
+    won = contacted & ~converts & (draw < response.gain)
+    lost = contacted & converts & (draw < response.loss)
+    later = rows.draw(f"{config.experiment_id}|day") >= config.response.first_day_share
+    spread = rows.draw(f"{config.experiment_id}|later") * (config.horizon_days - 1)
+    day_won = np.where(later, 1 + spread.astype(np.int64), 0)
+    return Outcomes(
+        visits=np.where(won, 1, np.where(lost, 0, organic.visits)),
+        revenue=np.where(won, response.won_value, np.where(lost, 0.0, organic.revenue)),
+        first_day=np.where(won, day_won, np.where(lost, NO_ORDER, organic.first_day)),
+    )
+
+
+def _assignments(
+    keys: dict[str, Any], treated: npt.NDArray[np.bool_], config: OverlayConfig
+) -> pa.Table:
+    share = config.treated_share
+    return pa.table(
+        {
+            **keys,
+            c.ARM: pa.array(np.where(treated, TREATED, CONTROL).tolist(), pa.string()),
+            c.PROBABILITY: np.where(treated, share, 1 - share),
+        }
+    )
+
+
+def _exposures(
+    keys: dict[str, Any],
+    rows: _Rows,
+    treated: npt.NDArray[np.bool_],
+    reached: npt.NDArray[np.bool_],
+    config: OverlayConfig,
+    currency: str,
+) -> pa.Table:
+    """Impressions of the treated and ghost impressions of the controls, by the same draw."""
+    table = pa.table(
+        {
+            c.EXPOSURE_ID: pa.array([f"{config.experiment_id}|{unit}" for unit in rows.unit]),
+            c.EXPERIMENT_ID: keys[c.EXPERIMENT_ID],
+            c.PERSON_ID: keys[c.PERSON_ID],
+            c.TIME: keys[c.ASSIGNED_AT],
+            c.CHANNEL: pa.array([config.channel] * len(rows.unit)),
+            c.GHOST: pa.array(~treated),
+            c.COST: np.where(treated, config.cost_per_contact, 0.0),
+            c.CURRENCY: pa.array([currency] * len(rows.unit)),
+        }
+    )
+    return table.filter(pa.array(reached))
+
+
+def _outcomes(
+    keys: dict[str, Any], outcomes: Outcomes, config: OverlayConfig, currency: str
+) -> pa.Table:
+    days = pa.array(outcomes.first_day, mask=outcomes.first_day == NO_ORDER)
+    return pa.table(
+        {
+            **keys,
+            c.VISITS: outcomes.visits,
+            c.CONVERSION: outcomes.conversion,
+            c.REVENUE: outcomes.revenue,
+            c.MARGIN: config.margin_rate * outcomes.revenue,
+            c.CURRENCY: pa.array([currency] * len(outcomes.visits)),
+            c.DAYS_TO_CONVERSION: days,
+        }
+    )
