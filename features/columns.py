@@ -78,6 +78,7 @@ RESPONSE_CLASS: Final = "response_class"
 EFFECT_CONVERSION: Final = "effect_conversion"
 EFFECT_REVENUE: Final = "effect_revenue"
 EFFECT_MARGIN: Final = "effect_margin"
+PROBABILITY_REACHED: Final = "probability_reached"
 
 # decisions
 RUN_ID: Final = "run_id"
@@ -100,3 +101,11 @@ LEVEL: Final = "level"
 COUNT_IN: Final = "count_in"
 COUNT_REMOVED: Final = "count_removed"
 COUNT_LEFT: Final = "count_left"
+
+# uplift training
+CONTRAST: Final = "contrast"
+SPLIT: Final = "split"
+BASE_OUTCOME: Final = "base_outcome"
+TREATED_SHARE: Final = "treated_share"
+TOC: Final = "toc"
+GAIN: Final = "gain"

@@ -1,0 +1,57 @@
+"""What every uplift learner can do: fit on rows with a known assignment, score new rows, live in a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from features.config import BaseConfig
+
+FloatArray = npt.NDArray[np.float64]
+FlagArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
+
+OutcomeKind = Literal["binary", "continuous"]
+
+
+class BoosterConfig(BaseConfig):
+    """LightGBM settings of an outcome model. The defaults are tame: boosted learners over-fit the effect."""
+
+    n_trees: int = Field(default=60, ge=1, le=10_000)
+    """Boosting rounds per arm."""
+
+    n_leaves: int = Field(default=7, ge=2, le=1_024)
+    """Leaves per tree."""
+
+    min_child_rows: int = Field(default=200, ge=1)
+    """Fewest training rows in a leaf."""
+
+    learning_rate: float = Field(default=0.05, gt=0, le=1)
+    """Shrinkage per round."""
+
+    seed: int = Field(default=0, ge=0)
+    """Seed of LightGBM."""
+
+    n_jobs: int = Field(default=2, ge=1)
+    """Threads; never more than there are free cores. The result does not depend on it."""
+
+
+class UpliftLearner(Protocol):
+    """A learner of E[Y(1) - Y(0) | X]. Rows are a matrix of encoded features, NaN = missing."""
+
+    def predict(self, matrix: FloatArray) -> FloatArray:
+        """Uplift per row, shape (n_rows,), in units of the outcome per unit."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write native model files into an existing folder."""
+        ...
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        ...
