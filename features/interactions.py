@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from pydantic import Field
 
 from features.config import BaseConfig
-from features.histories import AsOf
+from features.histories import AsOf, FloatArray
 from features.tables import EVENT_NAMES
 
 EventName = Literal[EVENT_NAMES]  # type: ignore[valid-type]  # the vocabulary is a tuple, defined once
@@ -29,6 +29,11 @@ class InteractionConfig(BaseConfig):
     """Age at which an event counts half."""
 
 
+def event_weights(config: InteractionConfig) -> FloatArray:
+    """Weight of each event code, shape (number of event names,), before decay."""
+    return np.array([config.weights.get(name, 0.0) for name in EVENT_NAMES])
+
+
 def interaction_matrix(history: AsOf, config: InteractionConfig) -> sp.csr_matrix:
     """Decayed weight of each (row, item).
 
@@ -44,8 +49,7 @@ def interaction_matrix(history: AsOf, config: InteractionConfig) -> sp.csr_matri
     """
     columns = history.histories
     row, position = history.events()
-    by_code = np.array([config.weights.get(name, 0.0) for name in EVENT_NAMES])
-    weight = by_code[columns.event[position]]
+    weight = event_weights(config)[columns.event[position]]
     keep = (weight > 0) & (columns.item[position] >= 0)
     row, position = row[keep], position[keep]
     decay = np.exp2(-history.age_days(row, position) / config.half_life_days)

@@ -1,0 +1,251 @@
+"""The protocol of every recommender: fit on histories, recommend for histories, save as native files."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Final, Generic, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import scipy.sparse as sp
+from pydantic import Field
+
+from features.config import validate
+from features.errors import InputError
+from features.histories import AsOf, CodeArray, Histories, TextArray
+from features.interactions import InteractionConfig, event_weights, interaction_matrix
+from training.bundle import read_bundle, read_text_array, text_array, write_bundle
+from training.metrics.ranking import BoolArray
+from training.recommenders.top_k import NO_ITEM, ScoreArray, fill_popular
+
+_ITEM_IDS: Final = "item_ids.json"
+_POPULAR: Final = "popular"
+_CELLS_AT_ONCE: Final = 16_000_000
+
+
+class ModelConfig(InteractionConfig):
+    """What every model needs: how events count, and what is popular."""
+
+    kind: str
+    """Name of the implementation."""
+
+    popular_window_days: int = Field(default=28, ge=1)
+    """Popular = most distinct persons with a weighted event in the last so many days before the training cut-off."""
+
+
+ConfigT = TypeVar("ConfigT", bound=ModelConfig)
+
+
+@dataclass(frozen=True, eq=False)
+class RankedItems:
+    """The best items of each row.
+
+    Attributes:
+        item_ids: shape (n_items,), the id of each item code: those of the model, not of any histories.
+        items: shape (n_rows, k), item codes, best first; -1 = no recommendation, only at the end of a row.
+        scores: shape (n_rows, k), float32. Above 0: from the row's own history, comparable within the row only.
+            Below 0: a popular filler, -(1 + popularity rank). NaN: no recommendation.
+
+    Invariants: no item twice in a row; equal scores are ordered by item code, so by item id.
+    """
+
+    item_ids: TextArray
+    items: CodeArray
+    scores: ScoreArray
+
+    def ids(self) -> TextArray:
+        """Item ids, shape (n_rows, k); None where there is no recommendation."""
+        ids = np.empty(len(self.item_ids) + 1, dtype=object)
+        ids[:-1] = self.item_ids
+        found: TextArray = ids[self.items]
+        return found
+
+    def codes_in(self, histories: Histories) -> CodeArray:
+        """Item codes of some histories, shape (n_rows, k); -1 also for an item they do not hold."""
+        codes = np.append(_codes(self.item_ids, known=histories.item_ids), NO_ITEM)
+        return codes[self.items].astype(np.int32)
+
+
+class Recommender(ABC, Generic[ConfigT]):
+    """Base of every recommender. Public methods check and map; `_fit` and `_rank` do the mathematics.
+
+    A model knows the items that had a weighted event before its training cut-off, and no persons: whoever comes to
+    `recommend` is a history, known at training or not. Items travel between codings by id: events with items the model
+    does not know are ignored, and items that the histories at hand do not hold can still be recommended.
+    """
+
+    config_type: ClassVar[type[ModelConfig]]
+
+    def __init__(self, config: ConfigT) -> None:
+        self.config = config
+        self._item_ids: TextArray | None = None
+        self._popular: CodeArray = np.empty(0, np.int32)
+
+    @property
+    def kind(self) -> str:
+        return self.config.kind
+
+    @property
+    def item_ids(self) -> TextArray:
+        """Ids of the items the model knows, sorted; an item's code is its position.
+
+        Raises:
+            RuntimeError: not fitted.
+        """
+        if self._item_ids is None:
+            raise RuntimeError(f"{self.kind} is not fitted; call fit or load first")
+        return self._item_ids
+
+    @property
+    def n_items(self) -> int:
+        return len(self.item_ids)
+
+    def fit(self, history: AsOf) -> Self:
+        """Learn from histories.
+
+        Args:
+            history: one row per person, as of the training cut-off. Rows without a weighted event have no influence.
+
+        Raises:
+            InputError: no weighted event at all.
+        """
+        weights = interaction_matrix(history, self.config)
+        known = np.bincount(weights.indices, minlength=weights.shape[1]) > 0
+        if not known.any():
+            raise InputError(
+                "training history",
+                f"{len(history)} persons have no event of {sorted(self.config.weights)}",
+                rule=f"{self.kind} learns from weighted events before the cut-off",
+                next_step="Check as_of, the event weights and the events table.",
+            )
+        self._item_ids = history.histories.item_ids[known]
+        self._popular = _by_popularity(_recent_persons(history, self.config)[known])
+        self._fit(weights[np.diff(weights.indptr) > 0][:, known])
+        return self
+
+    def recommend(self, history: AsOf, *, k: int, allowed: BoolArray | None = None) -> RankedItems:
+        """The k best items for each history.
+
+        Args:
+            history: n_rows rows; an unknown person (-1) or an empty history gets the popular items.
+            k: length of a list, >= 1.
+            allowed: shape (n_items,), in the order of `item_ids`; other items are never recommended.
+
+        Raises:
+            ValueError: k < 1, or `allowed` of another shape or type.
+            RuntimeError: not fitted.
+
+        Invariants: a row's list depends on no other row, nor on events at or after the row's time.
+        """
+        if k < 1:
+            raise ValueError(f"k is {k}; 1 or more needed")
+        allowed = np.ones(self.n_items, np.bool_) if allowed is None else allowed
+        if allowed.shape != (self.n_items,) or allowed.dtype != np.bool_:
+            raise ValueError(
+                f"allowed is {allowed.dtype} {allowed.shape}; bool ({self.n_items},) needed, one per model item"
+            )
+        weights = self._weights(history)
+        step = max(1, _CELLS_AT_ONCE // self.n_items)
+        blocks = [
+            self._filled(weights[first : first + step], k, allowed)
+            for first in range(0, max(1, len(history)), step)
+        ]
+        items, scores = (np.concatenate(part) for part in zip(*blocks, strict=True))
+        return RankedItems(self.item_ids, items, scores)
+
+    def save(self, folder: Path) -> str:
+        """Write the model as a bundle into a new folder; returns the bundle's key."""
+        return write_bundle(
+            folder,
+            kind=self.kind,
+            config=self.config,
+            arrays={_POPULAR: self._popular, **self._state()},
+            texts={_ITEM_IDS: text_array(self.item_ids)},
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The inverse of `save`.
+
+        Raises:
+            InputError: not an intact bundle of this kind of model.
+        """
+        bundle = read_bundle(folder)
+        if cls.config_type.model_fields["kind"].default != bundle.kind:
+            raise InputError(
+                str(folder),
+                f"holds a model of kind '{bundle.kind}'",
+                rule=f"{cls.__name__} loads only its own kind",
+                next_step="Load it with training.recommenders.registry.load.",
+            )
+        config: Any = validate(cls.config_type, bundle.config, subject=str(folder))
+        model = cls(config)
+        model._item_ids = read_text_array(bundle.texts[_ITEM_IDS])
+        model._popular = np.asarray(bundle.arrays[_POPULAR])
+        model._restore(bundle.arrays)
+        return model
+
+    @abstractmethod
+    def _fit(self, weights: sp.csr_matrix) -> None:
+        """Learn from decayed weights, shape (n_persons, n_items), no empty row or column."""
+
+    @abstractmethod
+    def _rank(
+        self, weights: sp.csr_matrix, k: int, allowed: BoolArray
+    ) -> tuple[CodeArray, ScoreArray]:
+        """Items above score 0 for each row, as `top_k_sparse` returns them; an empty row gives none."""
+
+    @abstractmethod
+    def _state(self) -> Mapping[str, npt.NDArray[Any]]:
+        """The learned numbers, to be saved."""
+
+    @abstractmethod
+    def _restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Take back what `_state` gave."""
+
+    def _filled(
+        self, weights: sp.csr_matrix, k: int, allowed: BoolArray
+    ) -> tuple[CodeArray, ScoreArray]:
+        items, scores = self._rank(weights, k, allowed)
+        fill_popular(items, scores, popular=self._popular, allowed=allowed)
+        return items, scores
+
+    def _weights(self, history: AsOf) -> sp.csr_matrix:
+        """Decayed weights with the model's items as columns."""
+        weights = interaction_matrix(history, self.config)
+        held = _codes(self.item_ids, known=history.histories.item_ids)
+        if (held >= 0).all():
+            return weights[:, held]
+        columns = sp.csr_matrix(
+            (np.ones((held >= 0).sum(), np.float32), (held[held >= 0], np.flatnonzero(held >= 0))),
+            shape=(weights.shape[1], self.n_items),
+        )
+        return weights @ columns
+
+
+def _recent_persons(history: AsOf, config: ModelConfig) -> CodeArray:
+    """Distinct rows with a weighted event in the popular window, per item of the histories."""
+    columns = history.histories
+    row, position = history.events()
+    weighted = event_weights(config)[columns.event[position]] > 0
+    recent = history.age_days(row, position) <= config.popular_window_days
+    keep = weighted & recent & (columns.item[position] >= 0)
+    pairs = np.unique(row[keep] * columns.n_items + columns.item[position[keep]])
+    return np.bincount(pairs % columns.n_items, minlength=columns.n_items).astype(np.int32)
+
+
+def _by_popularity(persons: CodeArray) -> CodeArray:
+    """Item codes, most persons first, ties by item code rising."""
+    return np.argsort(-persons, kind="stable").astype(np.int32)
+
+
+def _codes(ids: TextArray, *, known: TextArray) -> npt.NDArray[np.int64]:
+    """Position of each id in `known`, -1 where it is not there."""
+    found = pc.index_in(pa.array(ids, pa.string()), value_set=pa.array(known, pa.string()))
+    codes: npt.NDArray[np.int64] = pc.fill_null(found, NO_ITEM).to_numpy(zero_copy_only=False)
+    return codes.astype(np.int64)

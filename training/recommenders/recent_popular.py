@@ -1,0 +1,41 @@
+"""The same list for everybody: what most people bought lately."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from features.histories import CodeArray
+from training.metrics.ranking import BoolArray
+from training.recommenders.base import ModelConfig, Recommender
+from training.recommenders.top_k import ScoreArray, top_k_sparse
+
+
+class RecentPopularConfig(ModelConfig):
+    """Tune `popular_window_days`; the rest of a model's job, filling with popular items, is all this one does."""
+
+    kind: Literal["recent_popular"] = "recent_popular"
+
+
+class RecentPopular(Recommender[RecentPopularConfig]):
+    """Items by distinct persons in the window; every item is a filler, so every score is below 0."""
+
+    config_type = RecentPopularConfig
+
+    def _fit(self, weights: sp.csr_matrix) -> None:
+        """Popularity is counted by the base."""
+
+    def _rank(
+        self, weights: sp.csr_matrix, k: int, allowed: BoolArray
+    ) -> tuple[CodeArray, ScoreArray]:
+        return top_k_sparse(sp.csr_matrix(weights.shape, dtype=np.float32), k=k, allowed=allowed)
+
+    def _state(self) -> Mapping[str, npt.NDArray[Any]]:
+        return {}
+
+    def _restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Nothing beyond the base."""
