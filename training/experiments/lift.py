@@ -124,25 +124,23 @@ def _welch(outcome: FloatArray, treated: FlagArray) -> LiftEstimate:
         )
     )
     positive = result.control > 0 and result.treatment > 0
-    relative = (
-        result.rel_effect_size,
-        result.rel_effect_size_ci_lower,
-        result.rel_effect_size_ci_upper,
-    )
+    unknown = float("nan")
     return LiftEstimate(
-        "ITT",
-        control.count(),
-        contacted.count(),
-        len(outcome),
-        float(result.control),
-        float(result.treatment),
-        float(result.effect_size),
-        se,
-        float(result.effect_size_ci_lower),
-        float(result.effect_size_ci_upper),
-        float(result.pvalue) if se > 0 else float("nan"),
-        *(float(value) if positive else float("nan") for value in relative),
-        _WELCH,
+        estimand="ITT",
+        n_control=control.count(),
+        n_treated=contacted.count(),
+        n_units=len(outcome),
+        base_mean=float(result.control),
+        treated_mean=float(result.treatment),
+        effect=float(result.effect_size),
+        se=se,
+        low=float(result.effect_size_ci_lower),
+        high=float(result.effect_size_ci_upper),
+        p_value=float(result.pvalue) if se > 0 else unknown,
+        relative=float(result.rel_effect_size) if positive else unknown,
+        relative_low=float(result.rel_effect_size_ci_lower) if positive else unknown,
+        relative_high=float(result.rel_effect_size_ci_upper) if positive else unknown,
+        convention=_WELCH,
     )
 
 
@@ -173,21 +171,21 @@ def _weighted(
     else:
         convention = _CLUSTERED if weight is None else _CLUSTERED_WEIGHTED
     return LiftEstimate(
-        "ITT",
-        int((~treated).sum()),
-        int(treated.sum()),
-        n_units,
-        base,
-        contacted,
-        effect,
-        se,
-        effect - z * se,
-        effect + z * se,
-        float(2 * stats.norm.sf(abs(effect) / se)) if se > 0 else float("nan"),
-        float(relative),
-        float(relative_low),
-        float(relative_high),
-        convention,
+        estimand="ITT",
+        n_control=int((~treated).sum()),
+        n_treated=int(treated.sum()),
+        n_units=n_units,
+        base_mean=base,
+        treated_mean=contacted,
+        effect=effect,
+        se=se,
+        low=effect - z * se,
+        high=effect + z * se,
+        p_value=float(2 * stats.norm.sf(abs(effect) / se)) if se > 0 else float("nan"),
+        relative=float(relative),
+        relative_low=float(relative_low),
+        relative_high=float(relative_high),
+        convention=convention,
     )
 
 

@@ -297,8 +297,8 @@ def _autoc_parts(effect: FloatArray, score: FloatArray) -> tuple[float, FloatArr
 
 def _sum_below(block_sum: FloatArray) -> FloatArray:
     """Per block, the sum over lower-scored blocks plus half its own."""
-    below: FloatArray = block_sum.sum() - np.cumsum(block_sum) + block_sum / 2
-    return below
+    above = np.cumsum(block_sum) - block_sum / 2
+    return np.asarray(block_sum.sum() - above, dtype=np.float64)
 
 
 def _centred(values: FloatArray) -> FloatArray:
@@ -312,7 +312,7 @@ def _estimate(value: float, influence: FloatArray, clusters: IntArray | None) ->
     sums = influence
     if clusters is not None:
         found, unit = np.unique(clusters, return_inverse=True)
-        sums = np.bincount(unit, weights=influence, minlength=len(found))
+        sums = np.bincount(unit, weights=influence, minlength=len(found)).astype(np.float64)
     units = len(sums)
     if units > 1:
         se = float(np.sqrt(units / (units - 1) * np.sum(sums**2)) / n_rows)

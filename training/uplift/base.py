@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Literal, Protocol, Self
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -41,17 +40,16 @@ class BoosterConfig(BaseConfig):
 
 
 class UpliftLearner(Protocol):
-    """A learner of E[Y(1) - Y(0) | X]. Rows are a matrix of encoded features, NaN = missing."""
+    """A fitted learner of E[Y(1) - Y(0) | X]. Rows are a matrix of encoded features, NaN = missing."""
 
     def predict(self, matrix: FloatArray) -> FloatArray:
         """Uplift per row, shape (n_rows,), in units of the outcome per unit."""
         ...
 
-    def save(self, folder: Path) -> None:
-        """Write native model files into an existing folder."""
+    def predict_control(self, matrix: FloatArray) -> FloatArray:
+        """Expected outcome per row without treatment, shape (n_rows,)."""
         ...
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote."""
+    def texts(self) -> dict[str, str]:
+        """The model as native text files, by file name."""
         ...

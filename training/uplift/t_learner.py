@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Literal, Self
 
 import lightgbm as lgb
@@ -94,20 +94,22 @@ class TLearner:
         """Expected outcome per row under treatment, shape (n_rows,)."""
         return predict_outcome(self.treated, matrix, n_jobs=self.n_jobs)
 
-    def save(self, folder: Path) -> None:
-        """Write both boosters as LightGBM text into an existing folder."""
-        for name, booster in ((_CONTROL_FILE, self.control), (_TREATED_FILE, self.treated)):
-            (folder / name).write_text(booster.model_to_string(), encoding="utf-8", newline="\n")
+    def texts(self) -> dict[str, str]:
+        """Both boosters as LightGBM text, by file name."""
+        return {
+            _CONTROL_FILE: self.control.model_to_string(),
+            _TREATED_FILE: self.treated.model_to_string(),
+        }
 
     @classmethod
-    def load(cls, folder: Path, *, n_jobs: int = 2) -> Self:
-        """Read what `save` wrote.
+    def from_texts(cls, texts: Mapping[str, str], *, config: TLearnerConfig) -> Self:
+        """The inverse of `texts`.
 
         Raises:
-            InputError: a model file is missing or is not a LightGBM model.
+            InputError: a file is missing or is not a LightGBM model.
         """
-        control, treated = (_read_booster(folder / name) for name in (_CONTROL_FILE, _TREATED_FILE))
-        return cls(control, treated, n_jobs)
+        control, treated = (_booster(texts, name) for name in (_CONTROL_FILE, _TREATED_FILE))
+        return cls(control, treated, config.n_jobs)
 
 
 def _arm_weights(treated: FlagArray, probability: FloatArray) -> FloatArray | None:
@@ -118,12 +120,12 @@ def _arm_weights(treated: FlagArray, probability: FloatArray) -> FloatArray | No
     return None if np.allclose(weight, 1.0, rtol=0, atol=1e-12) else weight
 
 
-def _read_booster(path: Path) -> lgb.Booster:
+def _booster(texts: Mapping[str, str], name: str) -> lgb.Booster:
     try:
-        return lgb.Booster(model_str=path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, lgb.basic.LightGBMError) as error:
+        return lgb.Booster(model_str=texts[name])
+    except (KeyError, lgb.basic.LightGBMError) as error:
         raise InputError(
-            str(path),
+            name,
             f"cannot be read as a LightGBM model ({' '.join(str(error).split())})",
             rule="a T-learner is two LightGBM text files",
             next_step="Train the model again.",

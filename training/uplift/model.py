@@ -1,0 +1,109 @@
+"""A fitted uplift model with what it needs to score new rows, and its bundle."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final, Literal, Self
+
+import pyarrow as pa
+
+from features.errors import InputError
+from features.store import to_json
+from training.bundle import read_bundle, write_bundle
+from training.uplift.base import FloatArray, OutcomeKind, UpliftLearner
+from training.uplift.encoding import FeatureEncoding
+from training.uplift.t_learner import TLearner, TLearnerConfig
+
+KIND: Final = "uplift"
+_ENCODING: Final = "encoding.json"
+
+
+@dataclass(frozen=True)
+class UpliftFacts:
+    """What the model is about.
+
+    Attributes:
+        treated, control: arms compared.
+        outcome, outcome_kind: what uplift is measured in, per row.
+        trained_on: 'train part' (the model that was evaluated) or 'all rows' (fitted again).
+        n_rows: rows it was fitted on.
+    """
+
+    treated: str
+    control: str
+    outcome: str
+    outcome_kind: OutcomeKind
+    trained_on: Literal["train part", "all rows"]
+    n_rows: int
+
+
+@dataclass(frozen=True, eq=False)
+class UpliftModel:
+    """Feature encoding and learner of one contrast.
+
+    Attributes:
+        encoding: how feature columns become the learner's matrix.
+        learner: the fitted learner.
+        config: what it was fitted with.
+        facts: what it is about.
+    """
+
+    encoding: FeatureEncoding
+    learner: UpliftLearner
+    config: TLearnerConfig
+    facts: UpliftFacts
+
+    def predict(self, table: pa.Table, *, source: str = "rows to score") -> FloatArray:
+        """Uplift per row, shape (n_rows,): expected outcome if treated minus if not, in units of the outcome.
+
+        Args:
+            table: any table with the feature columns; missing values and unknown levels are allowed.
+            source: where the table comes from, for messages.
+
+        Raises:
+            SchemaError: a feature column is missing or of another kind than in training.
+        """
+        return self.learner.predict(self.encoding.encode(table, source=source))
+
+    def predict_control(self, table: pa.Table, *, source: str = "rows to score") -> FloatArray:
+        """Expected outcome per row without treatment, shape (n_rows,). Arguments and errors as in `predict`."""
+        return self.learner.predict_control(self.encoding.encode(table, source=source))
+
+    def save(self, folder: Path) -> str:
+        """Write the model as a bundle into a folder that does not exist yet; returns the bundle's key."""
+        texts = {_ENCODING: to_json(self.encoding.as_dict()), **self.learner.texts()}
+        return write_bundle(
+            folder, kind=KIND, config=self.config, facts=asdict(self.facts), texts=texts
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: not a bundle, damaged, or of another kind.
+        """
+        bundle = read_bundle(folder)
+        try:
+            if bundle.kind != KIND:
+                raise _refused(folder, f"is of kind '{bundle.kind}'")
+            config = TLearnerConfig.model_validate_json(json.dumps(bundle.config))
+            return cls(
+                FeatureEncoding.from_dict(json.loads(bundle.texts[_ENCODING])),
+                TLearner.from_texts(bundle.texts, config=config),
+                config,
+                UpliftFacts(**bundle.facts),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise _refused(folder, f"does not read as one ({type(error).__name__})") from None
+
+
+def _refused(folder: Path, found: str) -> InputError:
+    return InputError(
+        str(folder),
+        found,
+        rule="an uplift model is a bundle of kind 'uplift'",
+        next_step="Train the model again, or name the right folder.",
+    )

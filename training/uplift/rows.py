@@ -1,0 +1,343 @@
+"""Rows of a randomised test, from a flat file or from histories: one form for everything behind."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features import columns as c
+from features.errors import InputError, SchemaError
+from features.sources.flat_table import (
+    FlatTable,
+    as_numbers,
+    number_values,
+    reject_missing,
+    require_columns,
+    text_values,
+)
+from training.uplift.base import FlagArray, FloatArray, IntArray
+from training.uplift.config import FlatTableData, HistoriesData
+
+_SUM_TOLERANCE = 0.01
+_SHOWN = 8
+
+
+@dataclass(frozen=True, eq=False)
+class UpliftRows:
+    """Assigned rows. Row order is that of the source.
+
+    Attributes:
+        ids: columns that identify a row.
+        features: feature columns: numbers, or text as dictionaries.
+        arms: arm names, control first.
+        arm: assigned arm as a position in `arms`, shape (n_rows,).
+        probability: known probability of each arm, shape (n_rows, n_arms); rows sum to 1, every entry is positive.
+        outcomes: per outcome its values, shape (n_rows,), finite.
+        group: code of the person, shape (n_rows,); None where every row is another person.
+        time: microseconds since 1970 UTC of the assignment, shape (n_rows,); None where it is not known.
+        source: file or table, for messages.
+    """
+
+    ids: pa.Table
+    features: pa.Table
+    arms: tuple[str, ...]
+    arm: IntArray
+    probability: FloatArray
+    outcomes: dict[str, FloatArray]
+    group: IntArray | None
+    time: IntArray | None
+    source: str
+
+    def __len__(self) -> int:
+        return len(self.arm)
+
+    def subset(self, keep: FlagArray) -> UpliftRows:
+        """The rows where `keep` is True, shape (n_rows,)."""
+        mask = pa.array(keep)
+        return UpliftRows(
+            self.ids.filter(mask),
+            self.features.filter(mask),
+            self.arms,
+            self.arm[keep],
+            self.probability[keep],
+            {name: values[keep] for name, values in self.outcomes.items()},
+            None if self.group is None else self.group[keep],
+            None if self.time is None else self.time[keep],
+            self.source,
+        )
+
+    def contrast(
+        self, treated: Sequence[int], control: int
+    ) -> tuple[FlagArray, FlagArray, FloatArray]:
+        """Rows of a contrast: (kept, treated, probability).
+
+        Args:
+            treated: arms that count as treated, positions in `arms`.
+            control: arm compared with.
+
+        Returns:
+            `kept`, shape (n_rows,); and for the kept rows only, whether they are treated and the probability of that,
+            given that the row is in one of these arms.
+        """
+        is_treated = np.isin(self.arm, treated)
+        kept = is_treated | (self.arm == control)
+        share = self.probability[kept]
+        of_treated = share[:, list(treated)].sum(axis=1)
+        return kept, is_treated[kept], of_treated / (of_treated + share[:, control])
+
+
+def rows_from_flat_table(flat: FlatTable, config: FlatTableData) -> tuple[UpliftRows, FlatTable]:
+    """Rows of a file; also returns the file with every refused row in its rejects.
+
+    Refused: rows without treatment, outcome, probability or group, and rows of an arm the config does not name
+    (reason `other_arm`, not counted against `max_reject_share`).
+
+    Raises:
+        SchemaError: a column is missing, is no number where one is needed, or a binary outcome has other values.
+        InputError: an arm has no row, too many rows are refused, or the probabilities do not fit the arms.
+    """
+    require_columns(flat.table, _named_columns(config), source=flat.source)
+    flat = reject_missing(flat, config.treatment)
+    for outcome in config.outcomes:
+        flat = as_numbers(flat, outcome)
+    if isinstance(config.probability, str):
+        flat = as_numbers(flat, config.probability)
+        values = flat.table[config.probability].to_numpy()
+        flat = flat.refuse(
+            (values <= 0) | (values > 1), reason=f"out_of_range_{config.probability}"
+        )
+    if config.group is not None:
+        flat = reject_missing(flat, config.group)
+    _check_reject_share(flat, config)
+    assigned = text_values(flat.table[config.treatment])
+    flat, arm, complete = _known_arms(flat, assigned, config.arms, config.treatment)
+    rows = UpliftRows(
+        ids=pa.table({c.LINE: flat.line}),
+        features=flat.table.select(_feature_columns(flat.table, config)),
+        arms=config.arms,
+        arm=arm,
+        probability=_probabilities(flat, config, arm, complete=complete),
+        outcomes={name: flat.table[name].to_numpy() for name in config.outcomes},
+        group=None if config.group is None else _codes(flat.table[config.group]),
+        time=None,
+        source=flat.source,
+    )
+    _check_outcomes(rows, config)
+    return rows, flat
+
+
+def rows_from_histories(
+    table: pa.Table, config: HistoriesData, *, features: Sequence[str], source: str
+) -> UpliftRows:
+    """Rows of a randomised campaign.
+
+    Args:
+        table: one row per person and assignment: person_id, assigned_at, arm, probability (of the arm the row got),
+            the feature columns and the outcome columns. Nothing may be missing but feature values.
+        config: arms and outcomes.
+        features: feature columns, known strictly before assigned_at.
+        source: where the table comes from, for messages.
+
+    Raises:
+        SchemaError: a column is missing, holds a missing value, or is no number where one is needed.
+        InputError: an arm has no row or is not named in the config, or the probabilities do not fit the arms.
+    """
+    keys = [c.PERSON_ID, c.ASSIGNED_AT, c.ARM, c.PROBABILITY]
+    needed = [*keys, *config.outcomes]
+    require_columns(table, [*needed, *features], source=source)
+    incomplete = [name for name in needed if table[name].null_count]
+    if incomplete:
+        raise SchemaError(
+            source,
+            f"column '{incomplete[0]}' has {table[incomplete[0]].null_count} missing values",
+            rule="keys, probability and outcomes of an assignment are known",
+            next_step="Rebuild the training table.",
+        )
+    assigned = text_values(table[c.ARM])
+    arm = _arm_codes(assigned, config.arms)
+    if (arm < 0).any():
+        other = sorted({str(name) for name in assigned} - set(config.arms))
+        raise InputError(
+            source,
+            f"arm '{other[0]}' is not in the config",
+            rule=f"the arms are {list(config.arms)}",
+            next_step="Correct 'control' and 'treated'.",
+        )
+    _check_every_arm(arm, config.arms, assigned, c.ARM, source)
+    rows = UpliftRows(
+        ids=table.select([c.PERSON_ID, c.ASSIGNED_AT]),
+        features=table.select(list(features)),
+        arms=config.arms,
+        arm=arm,
+        probability=_from_received(
+            source,
+            c.PROBABILITY,
+            table[c.PROBABILITY].to_numpy(),
+            arm,
+            len(config.arms),
+            complete=True,
+        ),
+        outcomes={name: _outcome(table, name, source) for name in config.outcomes},
+        group=_codes(table[c.PERSON_ID]),
+        time=table[c.ASSIGNED_AT].cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy(),
+        source=source,
+    )
+    _check_outcomes(rows, config)
+    return rows
+
+
+def _named_columns(config: FlatTableData) -> list[str]:
+    named = [config.treatment, *config.outcomes, *(config.features or config.exclude or [])]
+    named += [config.probability] if isinstance(config.probability, str) else []
+    return named + ([config.group] if config.group else [])
+
+
+def _feature_columns(table: pa.Table, config: FlatTableData) -> list[str]:
+    if config.features is not None:
+        return config.features
+    taken = {*(config.exclude or []), config.treatment, *config.outcomes, config.group}
+    if isinstance(config.probability, str):
+        taken.add(config.probability)
+    return [name for name in table.column_names if name not in taken]
+
+
+def _check_reject_share(flat: FlatTable, config: FlatTableData) -> None:
+    share = flat.rejects.num_rows / flat.rows_in
+    if share <= config.max_reject_share and flat.table.num_rows:
+        return
+    counts = flat.rejects.group_by(c.REASON_CODE).aggregate([([], "count_all")]).to_pylist()
+    reasons = ", ".join(
+        f"{row[c.REASON_CODE]}: {row['count_all']:,}"
+        for row in sorted(counts, key=lambda row: (-row["count_all"], row[c.REASON_CODE]))
+    )
+    raise InputError(
+        flat.source,
+        f"{flat.rejects.num_rows:,} of {flat.rows_in:,} rows are refused ({reasons})",
+        rule=f"at most {config.max_reject_share:.0%} may be",
+        next_step="Correct the file, or raise data.max_reject_share if these rows may go.",
+    )
+
+
+def _arm_codes(assigned: Sequence[str | None], arms: Sequence[str]) -> IntArray:
+    code = {name: position for position, name in enumerate(arms)}
+    return np.array([code.get(str(name), -1) for name in assigned], dtype=np.int64)
+
+
+def _known_arms(
+    flat: FlatTable, assigned: Sequence[str | None], arms: Sequence[str], column: str
+) -> tuple[FlatTable, IntArray, bool]:
+    """Rows of the named arms, their codes, and whether there was no other arm."""
+    arm = _arm_codes(assigned, arms)
+    _check_every_arm(arm, arms, assigned, column, flat.source)
+    other = arm < 0
+    return flat.refuse(other, reason="other_arm"), arm[~other], not other.any()
+
+
+def _check_every_arm(
+    arm: IntArray, arms: Sequence[str], assigned: Sequence[str | None], column: str, source: str
+) -> None:
+    for position, name in enumerate(arms):
+        if not (arm == position).any():
+            found = sorted({str(value) for value in assigned})
+            near = difflib.get_close_matches(name, found, n=1, cutoff=0.5)
+            raise InputError(
+                source,
+                f"no row has '{name}' in column '{column}' (found: "
+                f"{', '.join(repr(value) for value in found[:_SHOWN])})",
+                rule="every arm of the config has rows",
+                next_step=f"Did you mean '{near[0]}'?"
+                if near
+                else "Correct 'control' and 'treated'.",
+            )
+
+
+def _probabilities(
+    flat: FlatTable, config: FlatTableData, arm: IntArray, *, complete: bool
+) -> FloatArray:
+    """Probability of each arm for each row, shape (n_rows, n_arms)."""
+    if isinstance(config.probability, str):
+        received = flat.table[config.probability].to_numpy()
+        return _from_received(
+            flat.source, config.probability, received, arm, len(config.arms), complete=complete
+        )
+    if isinstance(config.probability, dict):
+        share = np.array([config.probability[name] for name in config.arms])
+    else:
+        rest = 1 - config.probability * len(config.treated)
+        share = np.array([rest, *[config.probability] * len(config.treated)])
+    return np.tile(share / share.sum(), (len(arm), 1))
+
+
+def _from_received(
+    source: str,
+    column: str,
+    received: FloatArray,
+    arm: IntArray,
+    n_arms: int,
+    *,
+    complete: bool,
+) -> FloatArray:
+    """All probabilities of a row from that of the arm it got: exact for two arms, else constant per arm."""
+    of_arm = [received[arm == position] for position in range(n_arms)]
+    constant = all(np.ptp(values) < 1e-9 for values in of_arm)  # noqa: PLR2004 - rounding
+    if constant:
+        share = np.array([values[0] for values in of_arm])
+        if complete and abs(share.sum() - 1) > _SUM_TOLERANCE:
+            raise _bad_probabilities(source, column, f"sums to {share.sum():.3f} over the arms")
+        return np.tile(share / share.sum(), (len(arm), 1))
+    if n_arms > 2 or not complete:  # noqa: PLR2004 - with two arms the other has the rest
+        raise _bad_probabilities(source, column, "varies by row with more than two arms")
+    if (received >= 1).any():
+        raise _bad_probabilities(source, column, "is 1 for some rows")
+    return np.where(np.arange(2)[None, :] == arm[:, None], received[:, None], 1 - received[:, None])
+
+
+def _bad_probabilities(source: str, column: str, found: str) -> InputError:
+    return InputError(
+        source,
+        f"column '{column}' {found}",
+        rule="it holds, for every row, the probability of the arm the row got, and no arm is certain",
+        next_step="Correct the column, or give the probabilities in the config.",
+    )
+
+
+def _outcome(table: pa.Table, name: str, source: str) -> FloatArray:
+    values = number_values(table[name])
+    if values is None or not np.isfinite(values).all():
+        raise SchemaError(
+            source,
+            f"outcome '{name}' is {table[name].type} or not finite",
+            rule="an outcome is a finite number",
+            next_step="Name another outcome, or rebuild the training table.",
+        )
+    return values
+
+
+def _check_outcomes(rows: UpliftRows, config: FlatTableData | HistoriesData) -> None:
+    for name, kind in config.outcomes.items():
+        values = rows.outcomes[name]
+        other = values[(values != 0) & (values != 1)]
+        if kind == "binary" and len(other):
+            raise SchemaError(
+                rows.source,
+                f"outcome '{name}' has {len(other):,} values that are neither 0 nor 1 (first: {other[0]:g})",
+                rule="the config calls it binary",
+                next_step=f"Write '{name}: continuous', or correct the column.",
+            )
+
+
+def _codes(values: pa.ChunkedArray) -> IntArray:
+    """Code of each value; equal values share a code."""
+    flat = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    codes: npt.NDArray[np.int64] = (
+        flat.indices.to_numpy()
+        if pa.types.is_dictionary(flat.type)
+        else pc.dictionary_encode(flat).indices.to_numpy()
+    ).astype(np.int64)
+    return codes
