@@ -38,9 +38,10 @@ class Relevant:
     @classmethod
     def from_pairs(cls, row: npt.ArrayLike, item: npt.ArrayLike, *, n_rows: int) -> Relevant:
         """From (row, item) pairs in any order; repeated pairs count once."""
-        pairs = np.column_stack([np.asarray(row, np.int64), np.asarray(item, np.int64)])
-        distinct = np.unique(pairs.reshape(-1, 2), axis=0)
-        return cls(distinct[:, 0], distinct[:, 1], n_rows)
+        rows, items = np.asarray(row, np.int64), np.asarray(item, np.int64)
+        width = 1 + items.max(initial=0)
+        key = np.unique(rows * width + items)
+        return cls(key // width, key % width, n_rows)
 
     def where(self, keep: BoolArray) -> Relevant:
         """The pairs chosen by a mask, shape (n_pairs,)."""
@@ -52,9 +53,26 @@ class Relevant:
 
     def contains(self, row: IntArray, item: IntArray) -> BoolArray:
         """Whether each (row, item) pair is relevant; an item of -1 never is."""
+        wanted, keys = self._keys(row, item)
+        if len(wanted) == 0:
+            return np.zeros(np.shape(item), np.bool_)
+        place = np.minimum(np.searchsorted(wanted, keys), len(wanted) - 1)
+        found: BoolArray = (wanted[place] == keys) & (item >= 0)
+        return found
+
+    def among(self, row: IntArray, item: IntArray | CodeArray) -> BoolArray:
+        """Whether each relevant pair is one of the given pairs, shape (n_pairs,)."""
+        wanted, keys = self._keys(row[item >= 0], item[item >= 0])
+        place = np.searchsorted(wanted, keys)
+        place, keys = place[place < len(wanted)], keys[place < len(wanted)]
+        found = np.zeros(len(wanted), np.bool_)
+        found[place[wanted[place] == keys]] = True
+        return found
+
+    def _keys(self, row: IntArray, item: IntArray | CodeArray) -> tuple[IntArray, IntArray]:
+        """One number per pair, rising for the relevant pairs."""
         width = 1 + max(self.item.max(initial=0), np.max(item, initial=0))
-        found: BoolArray = np.isin(row * width + item, self.row * width + self.item)
-        return found & (item >= 0)
+        return self.row * width + self.item, row * width + item
 
 
 def hits(recommended: CodeArray, relevant: Relevant, *, k: int) -> BoolArray:

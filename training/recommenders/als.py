@@ -29,7 +29,7 @@ class AlsConfig(ModelConfig):
     regularization: float = Field(default=1.0, gt=0)
     """Ridge penalty on the factors."""
 
-    alpha: float = Field(default=10.0, gt=0)
+    alpha: float = Field(default=1.0, gt=0)
     """Confidence added per unit of decayed weight."""
 
     iterations: int = Field(default=8, ge=1)

@@ -27,10 +27,10 @@ class ItemNeighboursConfig(ModelConfig):
     similarity: Literal["cosine", "tfidf", "bm25"] = "tfidf"
     """Weighting before the product of item columns; tfidf and bm25 discount persons who buy everything."""
 
-    neighbours: int = Field(default=50, ge=1, le=1_000)
+    neighbours: int = Field(default=10, ge=1, le=1_000)
     """Neighbours kept per item, the item itself among them."""
 
-    minimum_persons: int = Field(default=5, ge=1)
+    minimum_persons: int = Field(default=10, ge=1)
     """Items with fewer distinct persons get no neighbours: too few to tell from chance."""
 
     threads: int = Field(default=2, ge=1)
