@@ -170,7 +170,8 @@ def autoc(effect: FloatArray, score: FloatArray, *, clusters: IntArray | None = 
 
     Source: Yadlowsky et al. (2025), AUTOC weighting; the point estimate is that of grf's
     `rank_average_treatment_effect.fit` for one row per unit. The standard error is from the influence function
-    psi = G (-ln r - 1) - A + centred mean over j of (G_j / r_j) 1[s_j < s_i].
+    psi = G w - A - centred mean over the other rows j of (G_j / r_j) (1[s_j < s_i] + 1/2 1[s_j = s_i]), w the row's
+    weight in the point estimate.
     """
     _check(effect, score)
     value, influence = _autoc_parts(effect, score)
@@ -289,9 +290,11 @@ def _autoc_parts(effect: FloatArray, score: FloatArray) -> tuple[float, FloatArr
     ranked = effect[order]
     value = float(np.mean(ranked * weight))
     rank = (start + count / 2) / n
-    below = _sum_below(np.add.reduceat(ranked, start) / rank) / n
+    pull = ranked / np.repeat(rank, count)
+    # A row does not push itself down: its own half of the block would be as large as its weight at the very top.
+    below = np.repeat(_sum_below(np.add.reduceat(pull, start)), count) - pull / 2
     influence = np.empty(n)
-    influence[order] = ranked * weight - value - _centred(np.repeat(below, count))
+    influence[order] = ranked * weight - value - _centred(below / n)
     return value, influence
 
 
