@@ -46,7 +46,8 @@ class LiftEstimate:
         low, high: 95 % interval of `effect`.
         p_value: two-sided, against no effect.
         relative: treated_mean / base_mean - 1; NaN unless both means are positive.
-        relative_low, relative_high: 95 % interval of `relative`, symmetric on the log scale; NaN as `relative`.
+        relative_low, relative_high: 95 % interval of `relative`, symmetric on the log scale; NaN as `relative`, the
+            upper end infinite where a mean is close to zero.
         convention: how mean, standard error and interval are defined, in words.
     """
 
@@ -117,7 +118,10 @@ def _inverse_probability(treated: FlagArray, probability: FloatArray | None) -> 
 def _welch(outcome: FloatArray, treated: FlagArray) -> LiftEstimate:
     metric = tt.Mean(_OUTCOME, equal_var=False, use_t=False, confidence_level=CONFIDENCE)
     control, contacted = (_aggregates(outcome[rows]) for rows in (~treated, treated))
-    result = metric.analyze_aggregates(control, contacted)
+    with np.errstate(
+        all="ignore"
+    ):  # a constant outcome or a mean of zero: the fields below become NaN
+        result = metric.analyze_aggregates(control, contacted)
     se = float(
         np.sqrt(
             control.var_[_OUTCOME] / control.count() + contacted.var_[_OUTCOME] / contacted.count()
@@ -165,7 +169,10 @@ def _weighted(
         log_se, _ = _robust_se(contacted_influence / contacted - base_influence / base, clusters)
         ratio = contacted / base
         relative = ratio - 1
-        relative_low, relative_high = (ratio * np.exp(side * z * log_se) - 1 for side in (-1, 1))
+        with np.errstate(over="ignore"):  # a mean close to zero has no finite upper bound
+            relative_low, relative_high = (
+                ratio * np.exp(side * z * log_se) - 1 for side in (-1, 1)
+            )
     if clusters is None:
         convention = _WEIGHTED
     else:
