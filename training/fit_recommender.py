@@ -387,7 +387,12 @@ def _try(
         ndcg_at_k(_lists(model, window, config), window.relevant["all"], k=config.k)
         for window in windows
     ]
-    return Trial(candidate, float(np.nanmean(np.concatenate(values))))
+    return Trial(candidate, _mean(np.concatenate(values)))
+
+
+def _mean(values: FloatArray) -> float:
+    """Mean of the evaluated; unevaluated persons do not even move the rounding."""
+    return float(np.mean(values[~np.isnan(values)]))
 
 
 def _best_by_kind(trials: Sequence[Trial]) -> dict[str, Trial]:
@@ -462,7 +467,7 @@ def _results(
             metrics={
                 name: resampled.interval(first[kind] + column) for column, name in enumerate(names)
             },
-            ndcg_by_cutoff=tuple(np.nanmean(score.values[:, :, headline], axis=0).tolist()),
+            ndcg_by_cutoff=tuple(_mean(week) for week in score.values[:, :, headline].T),
             coverage=score.coverage,
             gini=score.gini,
             difference=differences.get(kind),
