@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import tea_tasting as tt
 import tea_tasting.aggr
+import tea_tasting.metrics
 from scipy import stats
 
 from features.errors import InputError
@@ -116,35 +117,59 @@ def _inverse_probability(treated: FlagArray, probability: FloatArray | None) -> 
 
 
 def _welch(outcome: FloatArray, treated: FlagArray) -> LiftEstimate:
-    metric = tt.Mean(_OUTCOME, equal_var=False, use_t=False, confidence_level=CONFIDENCE)
     control, contacted = (_aggregates(outcome[rows]) for rows in (~treated, treated))
-    with np.errstate(
-        all="ignore"
-    ):  # a constant outcome or a mean of zero: the fields below become NaN
-        result = metric.analyze_aggregates(control, contacted)
-    se = float(
-        np.sqrt(
-            control.var_[_OUTCOME] / control.count() + contacted.var_[_OUTCOME] / contacted.count()
-        )
-    )
-    positive = result.control > 0 and result.treatment > 0
-    unknown = float("nan")
+    variances = [arm.var(_OUTCOME) / arm.count() for arm in (control, contacted)]
+    base, mean = control.mean(_OUTCOME), contacted.mean(_OUTCOME)
+    se = float(np.sqrt(sum(variances)))
+    result = _analyse(control, contacted)
+    relative = relative_low = relative_high = float("nan")
+    if base > 0 and mean > 0:
+        relative, relative_low, relative_high = mean / base - 1, -1.0, float("inf")
+        if result.control == base:
+            relative_low, relative_high = (
+                result.rel_effect_size_ci_lower,
+                result.rel_effect_size_ci_upper,
+            )
     return LiftEstimate(
         estimand="ITT",
         n_control=control.count(),
         n_treated=contacted.count(),
         n_units=len(outcome),
-        base_mean=float(result.control),
-        treated_mean=float(result.treatment),
+        base_mean=float(base),
+        treated_mean=float(mean),
         effect=float(result.effect_size),
         se=se,
         low=float(result.effect_size_ci_lower),
         high=float(result.effect_size_ci_upper),
-        p_value=float(result.pvalue) if se > 0 else unknown,
-        relative=float(result.rel_effect_size) if positive else unknown,
-        relative_low=float(result.rel_effect_size_ci_lower) if positive else unknown,
-        relative_high=float(result.rel_effect_size_ci_upper) if positive else unknown,
+        p_value=float(result.pvalue) if se > 0 else float("nan"),
+        relative=float(relative),
+        relative_low=float(relative_low),
+        relative_high=float(relative_high),
         convention=_WELCH,
+    )
+
+
+def _analyse(
+    control: tea_tasting.aggr.Aggregates, contacted: tea_tasting.aggr.Aggregates
+) -> tea_tasting.metrics.MeanResult:
+    """tea-tasting's result; with both means raised where its relative interval overflows.
+
+    Raising both arms by the same amount changes nothing in the absolute effect, its interval and its p-value.
+    """
+    metric = tt.Mean(_OUTCOME, equal_var=False, use_t=False, confidence_level=CONFIDENCE)
+    with np.errstate(all="ignore"):  # a constant outcome or a mean of zero
+        try:
+            return metric.analyze_aggregates(control, contacted)
+        except OverflowError:
+            level = max(float(np.sqrt(arm.var(_OUTCOME))) for arm in (control, contacted))
+            return metric.analyze_aggregates(_raised(control, level), _raised(contacted, level))
+
+
+def _raised(arm: tea_tasting.aggr.Aggregates, level: float) -> tea_tasting.aggr.Aggregates:
+    return tea_tasting.aggr.Aggregates(
+        count_=arm.count(),
+        mean_={_OUTCOME: arm.mean(_OUTCOME) + level},
+        var_={_OUTCOME: arm.var(_OUTCOME)},
     )
 
 

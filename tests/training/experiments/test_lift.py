@@ -174,6 +174,18 @@ def test_a_constant_outcome_has_no_p_value():
     assert np.isnan(found.p_value)
 
 
+def test_a_mean_close_to_zero_keeps_its_absolute_interval():
+    treated = np.repeat([False, True], 4)
+    outcome = np.array([-1, 1, -1, 1 + 1e-9, -1, 1, -2, 6])
+    found = estimate_lift(outcome, treated)
+    se = np.sqrt(np.var(outcome[:4], ddof=1) / 4 + np.var(outcome[4:], ddof=1) / 4)
+    assert (found.effect, found.se) == (pytest.approx(1.0), pytest.approx(se))
+    assert found.high == pytest.approx(1 + stats.norm.ppf(0.975) * se)
+    assert found.p_value == pytest.approx(2 * stats.norm.sf(1 / se))
+    assert found.relative == pytest.approx(1 / (1e-9 / 4), rel=1e-4)
+    assert (found.relative_low, found.relative_high) == (-1, float("inf"))
+
+
 def test_an_arm_of_one_row_is_refused():
     with pytest.raises(InputError) as caught:
         estimate_lift(np.zeros(3), np.array([False, False, True]))
