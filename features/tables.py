@@ -333,6 +333,7 @@ TRUTH = TableContract(
         Column(c.EFFECT_CONVERSION, _number, low=-1, high=1),
         Column(c.EFFECT_REVENUE, _number),
         Column(c.EFFECT_MARGIN, _number),
+        Column(c.PROBABILITY_REACHED, _number, low=0, high=1),
     ),
     key=(c.EXPERIMENT_ID, c.PERSON_ID, c.ASSIGNED_AT),
 )
@@ -345,6 +346,7 @@ DECISIONS = TableContract(
         Column(c.RANK, pa.int64(), low=1),
         Column(c.AS_OF, TIMESTAMP),
         Column(c.CONTACT, _flag),
+        Column(c.ELIGIBLE, _flag),
         Column(c.ARM, _text),
         Column(c.PROBABILITY, _number, low=0, high=1),
         Column(c.ITEM_ID, _text, nullable=True),
@@ -356,6 +358,7 @@ DECISIONS = TableContract(
         Column(c.STAGE, _text),
         Column(c.MESSAGE, _text),
         Column(c.UPLIFT, _number, nullable=True, low=-1, high=1),
+        Column(c.BASE_OUTCOME, _number, nullable=True, low=0, high=1),
         Column(c.EXPECTED_VALUE, _number, nullable=True),
         Column(c.EXPECTED_COST, _number, low=0),
         Column(c.REASON_CODES, _text),
@@ -378,3 +381,80 @@ WATERFALL = TableContract(
     ),
     key=(c.RUN_ID, c.LEVEL, c.RULE),
 )
+
+FEED_ITEMS = TableContract(
+    "feed_items",
+    (
+        Column(c.ITEM_ID, _text),
+        Column(c.TITLE, _text, nullable=True),
+        Column(c.DESCRIPTION, _text, nullable=True),
+        Column(c.LINK, _text, nullable=True),
+        Column(c.IMAGE_LINK, _text, nullable=True),
+        Column(c.ADDITIONAL_IMAGE_LINK, _text, nullable=True),
+        Column(c.CATEGORY, _text),
+        Column(c.GOOGLE_PRODUCT_CATEGORY, _text, nullable=True),
+        Column(c.PRODUCT_TYPE, _text, nullable=True),
+        Column(c.BRAND, _text, nullable=True),
+        Column(c.GTIN, _text, nullable=True),
+        Column(c.MPN, _text, nullable=True),
+        Column(c.IDENTIFIER_EXISTS, _flag, nullable=True),
+        Column(c.CONDITION, _text, nullable=True, values=("new", "refurbished", "used")),
+        Column(c.PRICE, _number, nullable=True, low=0),
+        Column(c.SALE_PRICE, _number, nullable=True, low=0),
+        Column(c.SALE_STARTS, TIMESTAMP, nullable=True),
+        Column(c.SALE_ENDS, TIMESTAMP, nullable=True),
+        Column(c.COST_OF_GOODS_SOLD, _number, nullable=True, low=0),
+        Column(c.CURRENCY, _text, nullable=True),
+        Column(c.AVAILABILITY, _text, nullable=True, values=AVAILABILITIES),
+        Column(c.AVAILABILITY_DATE, TIMESTAMP, nullable=True),
+        Column(c.EXPIRATION_DATE, TIMESTAMP, nullable=True),
+        Column(c.ITEM_GROUP_ID, _text, nullable=True),
+        Column(c.COLOR, _text, nullable=True),
+        Column(c.SIZE, _text, nullable=True),
+        Column(c.MATERIAL, _text, nullable=True),
+        Column(c.PATTERN, _text, nullable=True),
+        Column(c.GENDER, _text, nullable=True),
+        Column(c.AGE_GROUP, _text, nullable=True),
+        Column(c.CUSTOM_LABEL_0, _text, nullable=True),
+        Column(c.CUSTOM_LABEL_1, _text, nullable=True),
+        Column(c.CUSTOM_LABEL_2, _text, nullable=True),
+        Column(c.CUSTOM_LABEL_3, _text, nullable=True),
+        Column(c.CUSTOM_LABEL_4, _text, nullable=True),
+        Column(c.INVENTORY, pa.int64(), nullable=True, low=0),
+        Column(c.MIN_HANDLING_TIME, pa.int64(), nullable=True, low=0),
+        Column(c.MAX_HANDLING_TIME, pa.int64(), nullable=True, low=0),
+        Column(c.DISPLAY_ADS_ID, _text, nullable=True),
+        Column(c.ADS_REDIRECT, _text, nullable=True),
+        Column(c.INCLUDED_DESTINATION, _text, nullable=True),
+        Column(c.EXCLUDED_DESTINATION, _text, nullable=True),
+        Column(c.PAUSE, _text, nullable=True),
+    ),
+    key=(c.ITEM_ID,),
+)
+"""The items of one feed that passed validation; wider than the catalog, with every attribute an export can carry."""
+
+FEED_ATTRIBUTES = TableContract(
+    "feed_attributes",
+    (
+        Column(c.ITEM_ID, _text),
+        Column(c.ATTRIBUTE, _text),
+        Column(c.ATTRIBUTE_VALUE, _text),
+    ),
+    key=(c.ITEM_ID, c.ATTRIBUTE),
+)
+"""Custom attributes a client declared, one row per item and attribute."""
+
+FEED_ISSUES = TableContract(
+    "feed_issues",
+    (
+        Column(c.SOURCE, _text),
+        Column(c.LINE, pa.int64(), nullable=True, low=1),
+        Column(c.ITEM_ID, _text, nullable=True),
+        Column(c.ISSUE_CODE, _text),
+        Column(c.SEVERITY, _text, values=("error", "warning", "advice")),
+        Column(c.ATTRIBUTE, _text),
+        Column(c.OWNER, _text),
+        Column(c.RAW_VALUE, _text, nullable=True),
+    ),
+)
+"""What is wrong with a feed; a row without line concerns the feed as a whole."""

@@ -83,7 +83,9 @@ def _object(pairs: list[tuple[str, Any]]) -> _Object:
     if len(made) != len(pairs):
         made.flaw = "repeated_key"
     for key, value in pairs:
-        made.flaw = made.flaw or _flaw(key) or _flaw(value)
+        plain = type(value) is str and value.isascii() and key.isascii()  # nearly all of them
+        if not plain:
+            made.flaw = made.flaw or _flaw(key) or _flaw(value)
     return made
 
 
