@@ -152,3 +152,9 @@ ATTRIBUTE_VALUE: Final = "attribute_value"
 ISSUE_CODE: Final = "issue_code"
 SEVERITY: Final = "severity"
 OWNER: Final = "owner"
+
+# what changed from one feed snapshot to the next
+CHANGE: Final = "change"
+BEFORE: Final = "before"
+AFTER: Final = "after"
+REMOVED_AT: Final = "removed_at"

@@ -458,3 +458,27 @@ FEED_ISSUES = TableContract(
     ),
 )
 """What is wrong with a feed; a row without line concerns the feed as a whole."""
+
+FEED_CHANGES = TableContract(
+    "feed_changes",
+    (
+        Column(c.ITEM_ID, _text),
+        Column(c.CHANGE, _text, values=("added", "removed", "changed")),
+        Column(c.ATTRIBUTE, _text, nullable=True),
+        Column(c.BEFORE, _text, nullable=True),
+        Column(c.AFTER, _text, nullable=True),
+    ),
+    key=(c.ITEM_ID, c.ATTRIBUTE),
+)
+"""What one feed snapshot changed against the one before; the attribute is null for a whole item."""
+
+TOMBSTONES = TableContract(
+    "tombstones",
+    (
+        Column(c.ITEM_ID, _text),
+        Column(c.SNAPSHOT_ID, _text),
+        Column(c.REMOVED_AT, TIMESTAMP),
+    ),
+    key=(c.ITEM_ID,),
+)
+"""Items that once were in the feed and are no more: the first snapshot without them, and its time."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import pyarrow as pa
@@ -41,3 +42,22 @@ def parse_period(written: str) -> dict[str, Any]:
     if not separator or first is None or last is None or last <= first:
         return {}
     return {"starts": first, "ends": last}
+
+
+def parse_feed_time(written: str | None) -> datetime | None:
+    """The time a feed states about itself: ISO 8601 (Atom) or RFC 822 (RSS); None = none, or unreadable.
+
+    Example:
+        >>> str(parse_feed_time("Sat, 07 Mar 2026 10:00:00 GMT"))
+        '2026-03-07 10:00:00+00:00'
+    """
+    if written is None:
+        return None
+    moment = parse_moment(written.strip())
+    if moment is not None:
+        return moment
+    try:
+        found = parsedate_to_datetime(written)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError, IndexError, TypeError):
+        return None

@@ -27,7 +27,12 @@ def _missing(attribute: str) -> Rule:
 
     owner = CREATIVE if attribute in {c.IMAGE_LINK, c.DESCRIPTION} else MERCHANDISING
     return Rule(
-        f"{attribute}_missing", attribute, Severity.ERROR, owner, breaks, fixed=attribute == ID
+        f"{attribute}_missing",
+        attribute,
+        Severity.ERROR,
+        owner,
+        breaks,
+        fixed=attribute in {ID, c.TITLE},
     )
 
 
