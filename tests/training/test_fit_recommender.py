@@ -130,6 +130,15 @@ def test_what_falls_outside_is_counted(shop):
     assert last.with_novel >= 2
 
 
+def test_models_know_nothing_after_the_first_test_cutoff(shop):
+    """An item first sold in the first test week is still unknown when it sells again in the last."""
+    purchases, histories, closes = shop
+    extra = [("p05", "young", closes - timedelta(days=d)) for d in (17, 3)]
+    result = fit_recommenders(histories([*purchases, *extra]), _config(), as_of=closes)
+    assert [p.unseen_pairs for p in result.populations] == [1, 0, 1]
+    assert "young" in result.model.item_ids
+
+
 def test_repeat_and_novel_split_the_hits(comparison):
     """Buy-again lists hold items of the person's past, so none of their hits is novel."""
     metrics = comparison.result("buy_again").metrics
