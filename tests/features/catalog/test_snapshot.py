@@ -83,8 +83,8 @@ def test_custom_attributes_are_content():
 
 
 def test_text_that_holds_the_separators_cannot_fake_another_item():
-    one = snapshot({**A, "title": "x\x1f1\x1fy", "description": None})
-    other = snapshot({**A, "title": "x", "description": "y"})
+    one = snapshot({**A, "title": "x\x1fy", "description": "z"})
+    other = snapshot({**A, "title": "x", "description": "y\x1fz"})
     assert one.snapshot_id != other.snapshot_id
 
 
