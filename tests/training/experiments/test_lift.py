@@ -14,7 +14,7 @@ from features.errors import InputError
 from training.experiments.lift import estimate_lift
 
 HILLSTROM = Path(__file__).parents[3] / "../shared/data/hillstrom/hillstrom.csv"
-N_SIMULATIONS = 2_000
+N_SIMULATIONS = 1_000
 MARGIN = 3 * np.sqrt(0.95 * 0.05 / N_SIMULATIONS)
 
 NONE, MENS, WOMENS = "No E-Mail", "Mens E-Mail", "Womens E-Mail"

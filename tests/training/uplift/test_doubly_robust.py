@@ -102,8 +102,8 @@ def test_interval_coverage_with_cross_fitted_models():
     rng = np.random.default_rng(2)
     inside = []
     for _ in range(1_000):
-        x, outcome, treated = sample(rng, 400)
-        effect = score(x, outcome, treated, n_trees=10, learning_rate=0.3, min_child_rows=20).effect
+        x, outcome, treated = sample(rng, 300)
+        effect = score(x, outcome, treated, n_trees=5, learning_rate=0.5, min_child_rows=20).effect
         found = mean_effect(effect)
         inside.append(found.low <= 0.5 <= found.high)
     assert np.mean(inside) == pytest.approx(0.95, abs=3 * np.sqrt(0.95 * 0.05 / 1_000))
