@@ -10,6 +10,10 @@ import numpy as np
 
 from features.histories import FloatArray
 
+HOLDOUT: Final = "holdout"
+TARGETABLE: Final = "targetable"
+"""Arms of a holdout: never contacted, and free to be contacted."""
+
 _DIGEST_BYTES: Final = 8
 _RESOLUTION: Final = 2**53
 

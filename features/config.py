@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from features.errors import ConfigError
 
@@ -27,12 +27,16 @@ def _to_utc(value: datetime) -> datetime:
 
 def _midnight(value: object) -> object:
     """A bare date means its first moment in UTC."""
+    if not isinstance(value, (str, datetime)):
+        raise ValueError("must be a date or a time, such as 2017-12-25 or 2017-12-25T06:00:00Z")  # noqa: TRY004 - pydantic reports ValueError
     if isinstance(value, str) and len(value) == len("2017-12-25"):
         return f"{value}T00:00:00Z"
     return value
 
 
-UtcTime = Annotated[datetime, BeforeValidator(_midnight), AfterValidator(_to_utc)]
+UtcTime = Annotated[
+    datetime, Field(strict=False), BeforeValidator(_midnight), AfterValidator(_to_utc)
+]
 """A moment in UTC. A date without a time is midnight; a time without a zone is UTC."""
 
 

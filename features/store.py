@@ -18,7 +18,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -91,8 +91,9 @@ class Run:
 class RunWriter:
     """Writes the files of one run; everything lands in the manifest with its hash."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, run_id: str) -> None:
         self.path = path
+        self.run_id = run_id
         self._tables: dict[str, dict[str, Any]] = {}
 
     def table(self, table_: pa.Table, contract: TableContract, *, source: str) -> pa.Table:
@@ -129,7 +130,7 @@ class RunWriter:
 
     def manifest(self, facts: Mapping[str, Any]) -> dict[str, Any]:
         files = sorted(p for p in self.path.rglob("*") if p.is_file())
-        hashes = {str(p.relative_to(self.path)): _file_hash(p) for p in files}
+        hashes = {str(p.relative_to(self.path)): file_hash(p) for p in files}
         return {**facts, "tables": self._tables, "files": hashes}
 
 
@@ -197,6 +198,35 @@ class Workspace:
         self._put_in_force(step, run_id)
         return _load(target, reused=True)
 
+    def carry_out(
+        self,
+        step: str,
+        compute: Callable[[RunWriter, dict[str, Any]], None],
+        *,
+        config: BaseModel,
+        inputs: Mapping[str, str],
+        layer: str,
+    ) -> Run:
+        """The run of a step: the finished one if it is there, else computed now.
+
+        Args:
+            step: name of the step, its folder in the workspace.
+            compute: writes the run's files and fills in the figures to show and keep in the manifest.
+            config: the config that determines the output.
+            inputs: run ids (or content hashes) of everything read.
+            layer: floor of the code that computes it, see `LAYERS`.
+        """
+        run_id = self.run_id(step, config=config, inputs=inputs, layer=layer)
+        finished = self.finished(step, run_id)
+        if finished is not None:
+            return finished
+        figures: dict[str, Any] = {}
+        with self.writing(
+            step, config=config, inputs=inputs, layer=layer, figures=figures
+        ) as writer:
+            compute(writer, figures)
+        return self.current(step)
+
     @contextlib.contextmanager
     def writing(
         self,
@@ -224,7 +254,7 @@ class Workspace:
             for leftover in folder.glob(f"{_PARTIAL}*"):
                 shutil.rmtree(leftover)
             partial.mkdir()
-            writer = RunWriter(partial)
+            writer = RunWriter(partial, run_id)
             yield writer
             facts = {**_facts(step, config, inputs, layer), "run_id": run_id, "figures": figures}
             manifest = writer.manifest(facts)
@@ -288,6 +318,24 @@ def to_json(content: Any) -> str:
 def content_hash(data: bytes) -> str:
     """Short content hash, the same form as a run id."""
     return hashlib.sha256(data).hexdigest()[:_RUN_ID_DIGITS]
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's content, 64 hex digits.
+
+    Raises:
+        InputError: the file is missing or cannot be read.
+    """
+    try:
+        with path.open("rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(
+            str(path),
+            f"cannot be read ({error.strerror})",
+            rule="this step reads it",
+            next_step="Check the path in the config.",
+        ) from None
 
 
 @cache
@@ -356,11 +404,6 @@ def _inert(table: pa.Table) -> pa.Table:
 
 def _write_text(path: Path, content: str) -> None:
     path.write_text(content, encoding="utf-8", newline="\n")
-
-
-def _file_hash(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _sync(folder: Path) -> None:

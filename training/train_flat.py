@@ -45,22 +45,22 @@ def train_flat(config: UpliftTrainingConfig, *, folder: Path) -> Run:
             next_step="Set 'data.kind: flat_table', or run the project that holds the histories.",
         )
     flat = read_flat_table((folder / data.path).resolve(), separator=data.separator)
-    workspace = Workspace((folder / config.workspace).resolve())
-    inputs = {"data": flat.content}
-    with workspace.lock():
-        run_id = workspace.run_id(STEP, config=config, inputs=inputs, layer="training")
-        if (found := workspace.finished(STEP, run_id)) is not None:
-            return found
-        figures: dict[str, Any] = {}
-        with workspace.writing(
-            STEP, config=config, inputs=inputs, layer="training", figures=figures
-        ) as writer:
-            rows, judged = rows_from_flat_table(flat, data)
-            result = fit_uplift(rows, config)
-            figures |= _counts(judged)
-            write_uplift(result, writer, extra={"rows_in": judged.rows_in, **figures})
-            _write_rejects(judged, writer)
-    return workspace.current(STEP)
+
+    def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
+        rows, judged = rows_from_flat_table(flat, data)
+        result = fit_uplift(rows, config)
+        figures |= _counts(judged)
+        write_uplift(result, writer, extra={"rows_in": judged.rows_in, **figures})
+        _write_rejects(judged, writer)
+
+    return flat_workspace(config, folder=folder).carry_out(
+        STEP, compute, config=config, inputs={"data": flat.content}, layer="training"
+    )
+
+
+def flat_workspace(config: UpliftTrainingConfig, *, folder: Path) -> Workspace:
+    """The workspace of a training whose config file lies in `folder`."""
+    return Workspace((folder / config.workspace).resolve())
 
 
 def write_uplift(result: UpliftResult, writer: RunWriter, *, extra: dict[str, Any]) -> None:

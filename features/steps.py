@@ -1,0 +1,175 @@
+"""The steps of the features floor, each from the runs it reads to the run it writes."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pyarrow as pa
+
+from features import columns as c
+from features.builders.person import person_features
+from features.histories import Histories
+from features.project import Project, ProjectConfig
+from features.simulate.overlay import OverlayConfig, overlay_campaign, planted_truth
+from features.sources.complete_journey import input_hashes, read_complete_journey
+from features.store import Run, RunWriter, read_arrays, read_parquet
+from features.tables import (
+    ASSIGNMENTS,
+    CAMPAIGNS_SENT,
+    CATALOG,
+    EVENTS,
+    EXPOSURES,
+    OUTCOMES,
+    PERSONS,
+    REDEMPTIONS,
+    REJECTS,
+    TRUTH,
+)
+
+INGEST: Final = "ingest"
+FEATURES: Final = "features"
+SIMULATE: Final = "simulate"
+TRUTH_STEP: Final = "truth"
+
+_LAYER: Final = "features"
+_HISTORIES: Final = "histories"
+
+
+def ingest(project: Project) -> Run:
+    """Source → events, rejects, catalog snapshot, persons, campaigns sent, coupon redemptions."""
+    config = project.config
+
+    def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
+        tables = read_complete_journey(config.source, as_of=config.as_of)
+        events = writer.table(tables.events.events, EVENTS, source="events")
+        rejects = writer.table(tables.events.rejects, REJECTS, source="rejects")
+        catalog = writer.table(tables.catalog, CATALOG, source="products")
+        persons = writer.table(tables.persons, PERSONS, source="households")
+        writer.table(tables.campaigns_sent, CAMPAIGNS_SENT, source="campaigns")
+        writer.table(tables.redemptions, REDEMPTIONS, source="coupon_redemptions")
+        in_catalog = pa.compute.is_in(events[c.ITEM_ID], value_set=catalog[c.ITEM_ID])
+        figures |= {
+            "rows_in": tables.events.rows_in,
+            "events": events.num_rows,
+            "rejects": rejects.num_rows,
+            "rejects_by_reason": dict(tables.events.counts),
+            "persons": persons.num_rows,
+            "items": catalog.num_rows,
+            "items_in_stock": catalog.num_rows - catalog[c.AVAILABILITY].null_count,
+            "id_match_rate": pa.compute.mean(in_catalog).as_py(),
+            "first_event": events[c.TIME][0].as_py().isoformat(),
+            "last_event": events[c.TIME][-1].as_py().isoformat(),
+        }
+
+    return project.workspace.carry_out(
+        INGEST,
+        compute,
+        config=_facts_config(config),
+        inputs=input_hashes(config.source),
+        layer=_LAYER,
+    )
+
+
+def build_features(project: Project) -> Run:
+    """Events → person-sorted histories, and everybody's features as of the project's moment of decision."""
+    ingested = project.workspace.current(INGEST)
+    config = project.config
+
+    def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
+        histories = Histories.from_events(ingested.read(EVENTS))
+        writer.arrays(_HISTORIES, histories.arrays())
+        writer.parquet("person_ids", pa.table({c.PERSON_ID: histories.person_ids}))
+        writer.parquet("item_ids", pa.table({c.ITEM_ID: histories.item_ids}))
+        everyone = histories.everyone(config.as_of)
+        features = person_features(everyone)
+        writer.parquet(
+            "person_features", features.add_column(0, c.PERSON_ID, [histories.person_ids])
+        )
+        figures |= {
+            "persons": histories.n_persons,
+            "items_with_events": histories.n_items,
+            "events": len(histories.time),
+            "events_before_as_of": int((everyone.stop - everyone.start).sum()),
+            "features": features.num_columns,
+        }
+
+    return project.workspace.carry_out(
+        FEATURES,
+        compute,
+        config=_facts_config(config),
+        inputs={INGEST: ingested.run_id},
+        layer=_LAYER,
+    )
+
+
+def simulate(project: Project, config: OverlayConfig) -> Run:
+    """Histories → a randomised campaign laid over them, as a real one would be recorded."""
+    ingested, built = project.workspace.current(INGEST), project.workspace.current(FEATURES)
+
+    def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
+        campaign = overlay_campaign(
+            load_histories(built),
+            ingested.read(PERSONS),
+            config,
+            as_of=project.config.as_of,
+            currency=project.config.currency,
+        )
+        assignments = writer.table(campaign.assignments, ASSIGNMENTS, source=SIMULATE)
+        exposures = writer.table(campaign.exposures, EXPOSURES, source=SIMULATE)
+        writer.table(campaign.outcomes, OUTCOMES, source=SIMULATE)
+        figures |= {
+            "assignments": assignments.num_rows,
+            "persons": len(assignments[c.PERSON_ID].unique()),
+            "decision_points": config.weeks,
+            "exposures_and_ghosts": exposures.num_rows,
+        }
+
+    return project.workspace.carry_out(
+        SIMULATE,
+        compute,
+        config=config,
+        inputs={INGEST: ingested.run_id, FEATURES: built.run_id, **_moment(project)},
+        layer=_LAYER,
+    )
+
+
+def write_truth(project: Project, config: OverlayConfig) -> Run:
+    """The planted effects, in a run of their own that no training step reads."""
+    ingested, built = project.workspace.current(INGEST), project.workspace.current(FEATURES)
+
+    def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
+        truth = planted_truth(
+            load_histories(built),
+            ingested.read(PERSONS),
+            config,
+            next_decision=project.config.as_of,
+        )
+        writer.table(truth, TRUTH, source=TRUTH_STEP)
+        figures["rows"] = truth.num_rows
+
+    return project.workspace.carry_out(
+        TRUTH_STEP,
+        compute,
+        config=config,
+        inputs={INGEST: ingested.run_id, FEATURES: built.run_id, **_moment(project)},
+        layer=_LAYER,
+    )
+
+
+def load_histories(run: Run) -> Histories:
+    """The memory-mapped histories of a features run."""
+    ids = {
+        name: read_parquet(run.path / f"{name}.parquet")[0].to_numpy().astype(object)
+        for name in ("person_ids", "item_ids")
+    }
+    return Histories.from_arrays(read_arrays(run.path / _HISTORIES), **ids)
+
+
+def _facts_config(config: ProjectConfig) -> ProjectConfig:
+    """The project config without what does not change the facts: where they are written and read."""
+    source = config.source.model_copy(update={"folder": None})
+    return config.model_copy(update={"workspace": ".", "source": source})
+
+
+def _moment(project: Project) -> dict[str, str]:
+    return {c.AS_OF: project.config.as_of.isoformat(), c.CURRENCY: project.config.currency}

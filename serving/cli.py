@@ -1,0 +1,235 @@
+"""The command line: thin, with everything heavy imported inside the command that needs it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from features.errors import RetargetError
+
+if TYPE_CHECKING:
+    from features.store import Run
+    from serving.jobs import Job, Plan
+
+app = typer.Typer(
+    name="retarget",
+    help="Dynamic retargeting from your own data: whom to contact, with which items, and what it changed.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ConfigFile = Annotated[Path, typer.Argument(help="YAML config of the step.", metavar="CONFIG")]
+Folder = Annotated[Path, typer.Argument(help="Project folder with project.yaml.", metavar="DIR")]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(help="Overrides of config keys.", metavar="[KEY=VALUE]...")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check the configs, print the plan, stop.")]
+LogJson = Annotated[bool, typer.Option("--log-json", help="Print one JSON object per line.")]
+
+
+@app.command()
+def run(
+    folder: Folder,
+    overrides: Overrides = None,
+    *,
+    dry_run: DryRun = False,
+    log_json: LogJson = False,
+) -> None:
+    """Run a whole project, from raw data to decisions and report.
+
+    Overrides start with the name of the config file: campaign.budget.amount=50.
+    """
+    from serving.jobs import plan_project  # noqa: PLC0415
+
+    plan = plan_project(folder, overrides or [])
+    _execute(plan, dry_run=dry_run, log_json=log_json)
+    if not dry_run and not log_json:
+        _say_where_to_look(plan)
+
+
+@app.command()
+def ingest(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    *,
+    dry_run: DryRun = False,
+    log_json: LogJson = False,
+) -> None:
+    """Read the source of a project.yaml into tables and rejects."""
+    from serving.jobs import plan_ingest  # noqa: PLC0415
+
+    _execute(plan_ingest(config, overrides or []), dry_run=dry_run, log_json=log_json)
+
+
+@app.command()
+def features(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    *,
+    dry_run: DryRun = False,
+    log_json: LogJson = False,
+) -> None:
+    """Sort histories by person and build features, for a project.yaml."""
+    from serving.jobs import plan_features  # noqa: PLC0415
+
+    _execute(plan_features(config, overrides or []), dry_run=dry_run, log_json=log_json)
+
+
+@app.command()
+def simulate(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    *,
+    dry_run: DryRun = False,
+    log_json: LogJson = False,
+) -> None:
+    """Lay the randomised campaign of an experiment.yaml over real histories."""
+    from serving.jobs import plan_simulate  # noqa: PLC0415
+
+    _execute(plan_simulate(config, overrides or []), dry_run=dry_run, log_json=log_json)
+
+
+@app.command()
+def train(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    *,
+    dry_run: DryRun = False,
+    log_json: LogJson = False,
+) -> None:
+    """Train from a recommender.yaml or uplift.yaml; uplift also from any flat table."""
+    from serving.jobs import plan_train  # noqa: PLC0415
+
+    _execute(plan_train(config, overrides or []), dry_run=dry_run, log_json=log_json)
+
+
+@app.command()
+def score(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    *,
+    dry_run: DryRun = False,
+    log_json: LogJson = False,
+) -> None:
+    """Decide whom to contact with what, for a campaign.yaml: the nightly job."""
+    from serving.jobs import plan_score  # noqa: PLC0415
+
+    _execute(plan_score(config, overrides or []), dry_run=dry_run, log_json=log_json)
+
+
+@app.command()
+def measure(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    *,
+    dry_run: DryRun = False,
+    log_json: LogJson = False,
+) -> None:
+    """Estimate the lift of the campaign of an experiment.yaml."""
+    from serving.jobs import plan_measure  # noqa: PLC0415
+
+    _execute(plan_measure(config, overrides or []), dry_run=dry_run, log_json=log_json)
+
+
+@app.command()
+def report(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    *,
+    dry_run: DryRun = False,
+    log_json: LogJson = False,
+) -> None:
+    """Write the report of a project.yaml from stored results."""
+    from serving.jobs import plan_report  # noqa: PLC0415
+
+    _execute(plan_report(config, overrides or []), dry_run=dry_run, log_json=log_json)
+
+
+@app.command()
+def doctor() -> None:
+    """Show where the packages come from and which versions are installed."""
+    from features.store import library_versions  # noqa: PLC0415
+    from serving.doctor import package_origins  # noqa: PLC0415
+
+    for name, origin in package_origins().items():
+        typer.echo(f"{name:10} {origin}")
+    for name, version in library_versions().items():
+        typer.echo(f"{name:14} {version}")
+
+
+def main() -> None:
+    """Entry point: user errors become one line on stderr and exit code 2 (input) or 1 (a gate said no)."""
+    from serving.doctor import require_own_packages  # noqa: PLC0415
+
+    try:
+        require_own_packages()
+        app()
+    except RetargetError as error:
+        typer.echo(f"{type(error).__name__}: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+def _execute(plan: Plan, *, dry_run: bool, log_json: bool) -> None:
+    total = len(plan.jobs)
+    if dry_run:
+        for number, job in enumerate(plan.jobs, start=1):
+            typer.echo(f"[{number}/{total}] {job.name}: {job.purpose}")
+        typer.echo(f"would write to {plan.workspace.root}")
+        return
+    with plan.workspace.lock():
+        for number, job in enumerate(plan.jobs, start=1):
+            if not log_json:
+                typer.echo(f"[{number}/{total}] {job.name:18} ", nl=False)
+            begin = time.perf_counter()
+            finished = job.carry_out()
+            seconds = time.perf_counter() - begin
+            typer.echo(
+                _json_line(job.name, finished, seconds)
+                if log_json
+                else _line(job, finished, seconds)
+            )
+
+
+def _line(job: Job, finished: Run, seconds: float) -> str:
+    state = "already done" if finished.reused else f"{seconds:.1f} s"
+    figures = finished.manifest["figures"]
+    shown = ", ".join(f"{_words(name)} {_number(figures[name])}" for name in job.shown)
+    return f"{state:>12}  {shown}"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _number(value: float | str) -> str:
+    if isinstance(value, float):
+        return f"{value:,.4g}"
+    return f"{value:,}" if isinstance(value, int) else value
+
+
+def _json_line(name: str, finished: Run, seconds: float) -> str:
+    record = {
+        "step": name,
+        "run_id": finished.run_id,
+        "reused": finished.reused,
+        "seconds": round(seconds, 3),
+        "figures": finished.manifest["figures"],
+        "path": str(finished.path),
+    }
+    return json.dumps(record, sort_keys=True)
+
+
+def _say_where_to_look(plan: Plan) -> None:
+    from training.tracking import ui_command  # noqa: PLC0415
+
+    root = plan.workspace.root
+    typer.echo("")
+    typer.echo(f"report      {root / 'report' / 'current' / 'report.html'}")
+    typer.echo(f"decisions   {root / 'score' / 'current' / 'decisions.csv'} (and .parquet)")
+    typer.echo(f"MLflow      {ui_command(root)}")

@@ -1,0 +1,266 @@
+"""What each command does, as named jobs: planned from configs before any data is read, then carried out in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from features import steps as facts
+from features.config import load_config, read_yaml
+from features.errors import ConfigError
+from features.project import PROJECT_FILE, Project
+from features.simulate.overlay import OverlayConfig
+from features.store import Run, Workspace
+from serving.config import CampaignConfig
+from serving.report import write_report
+from serving.score import score
+from training import steps as models
+from training.fit_recommender import RecommenderTrainingConfig
+from training.train_flat import flat_workspace, train_flat
+from training.uplift.config import UpliftTrainingConfig
+
+RECOMMENDER: Final = "recommender"
+UPLIFT: Final = "uplift"
+CAMPAIGN: Final = "campaign"
+EXPERIMENT: Final = "experiment"
+_PROJECT: Final = "project"
+_STEP_FILES: Final = (_PROJECT, EXPERIMENT, RECOMMENDER, UPLIFT, CAMPAIGN)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One step, ready to run.
+
+    Attributes:
+        name: what the progress line calls it.
+        purpose: what it does, in words.
+        carry_out: computes the run, or finds it finished.
+        shown: figures of the run's manifest that the progress line shows.
+    """
+
+    name: str
+    purpose: str
+    carry_out: Callable[[], Run]
+    shown: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Jobs in order, over one workspace."""
+
+    workspace: Workspace
+    jobs: tuple[Job, ...]
+
+
+def plan_project(folder: Path, overrides: Sequence[str]) -> Plan:
+    """All steps of a project folder.
+
+    Args:
+        folder: holds project.yaml, experiment.yaml, recommender.yaml, uplift.yaml, campaign.yaml.
+        overrides: `<file>.<key>=value`, for example `campaign.budget.amount=50`.
+
+    Raises:
+        ConfigError: any of the configs is missing or wrong; nothing has been read or written then.
+    """
+    own = _overrides_by_file(overrides)
+    project = Project(folder, overrides=own[_PROJECT])
+    overlay = project.step_config(OverlayConfig, EXPERIMENT, overrides=own[EXPERIMENT])
+    recommender = project.step_config(
+        RecommenderTrainingConfig, RECOMMENDER, overrides=own[RECOMMENDER]
+    )
+    uplift = project.step_config(UpliftTrainingConfig, UPLIFT, overrides=own[UPLIFT])
+    campaign = project.step_config(CampaignConfig, CAMPAIGN, overrides=own[CAMPAIGN])
+    jobs = (
+        _ingest(project),
+        _features(project),
+        *_simulate(project, overlay),
+        _train_recommender(project, recommender),
+        _train_uplift(project, uplift),
+        _score(project, campaign),
+        _measure(project, overlay),
+        _report(project),
+    )
+    return Plan(project.workspace, jobs)
+
+
+def plan_ingest(path: Path, overrides: Sequence[str]) -> Plan:
+    """The ingest step of a project.yaml."""
+    project = _project(path, overrides)
+    return Plan(project.workspace, (_ingest(project),))
+
+
+def plan_features(path: Path, overrides: Sequence[str]) -> Plan:
+    """The features step of a project.yaml."""
+    project = _project(path, overrides)
+    return Plan(project.workspace, (_features(project),))
+
+
+def plan_simulate(path: Path, overrides: Sequence[str]) -> Plan:
+    """The campaign overlay of an experiment.yaml."""
+    project = Project(path.parent)
+    overlay = load_config(OverlayConfig, path, overrides=overrides)
+    return Plan(project.workspace, _simulate(project, overlay))
+
+
+def plan_train(path: Path, overrides: Sequence[str]) -> Plan:
+    """A training config: a recommender, or an uplift model from histories or from a flat table.
+
+    Raises:
+        ConfigError: `kind` is missing or unknown.
+    """
+    kind = read_yaml(path).get("kind")
+    if kind == RECOMMENDER:
+        project = Project(path.parent)
+        recommender = load_config(RecommenderTrainingConfig, path, overrides=overrides)
+        return Plan(project.workspace, (_train_recommender(project, recommender),))
+    if kind == UPLIFT:
+        uplift = load_config(UpliftTrainingConfig, path, overrides=overrides)
+        if uplift.data.kind == "flat_table":
+            return _plan_flat(path, uplift)
+        project = Project(path.parent)
+        return Plan(project.workspace, (_train_uplift(project, uplift),))
+    raise ConfigError(
+        str(path),
+        f"'kind' is {kind!r}",
+        rule=f"a training config has kind: {RECOMMENDER} or kind: {UPLIFT}",
+        next_step="Set 'kind', or check that this is a training config.",
+    )
+
+
+def plan_score(path: Path, overrides: Sequence[str]) -> Plan:
+    """The nightly job of a campaign.yaml."""
+    project = Project(path.parent)
+    campaign = load_config(CampaignConfig, path, overrides=overrides)
+    return Plan(project.workspace, (_score(project, campaign),))
+
+
+def plan_measure(path: Path, overrides: Sequence[str]) -> Plan:
+    """The lift of an experiment.yaml."""
+    project = Project(path.parent)
+    overlay = load_config(OverlayConfig, path, overrides=overrides)
+    return Plan(project.workspace, (_measure(project, overlay),))
+
+
+def plan_report(path: Path, overrides: Sequence[str]) -> Plan:
+    """The report of a project.yaml."""
+    project = _project(path, overrides)
+    return Plan(project.workspace, (_report(project),))
+
+
+def _project(path: Path, overrides: Sequence[str]) -> Project:
+    if path.name != PROJECT_FILE:
+        raise ConfigError(
+            str(path),
+            f"is not a {PROJECT_FILE}",
+            rule="this step is configured by the project",
+            next_step=f"Give {path.parent / PROJECT_FILE}.",
+        )
+    return Project(path.parent, overrides=overrides)
+
+
+def _overrides_by_file(overrides: Sequence[str]) -> dict[str, list[str]]:
+    own: dict[str, list[str]] = {name: [] for name in _STEP_FILES}
+    for override in overrides:
+        name, _, rest = override.partition(".")
+        if name not in own or not rest:
+            raise ConfigError(
+                f"override {override!r}",
+                f"does not start with a config file of the project ({', '.join(own)})",
+                rule="for a whole project an override is <file>.<key>=value",
+                next_step="For example: campaign.budget.amount=50",
+            )
+        own[name].append(rest)
+    return own
+
+
+def _ingest(project: Project) -> Job:
+    return Job(
+        "ingest",
+        "read the source into tables and rejects",
+        lambda: facts.ingest(project),
+        ("rows_in", "events", "rejects", "persons", "items"),
+    )
+
+
+def _features(project: Project) -> Job:
+    return Job(
+        "features",
+        "sort histories by person, build features",
+        lambda: facts.build_features(project),
+        ("persons", "events_before_as_of", "features"),
+    )
+
+
+def _simulate(project: Project, overlay: OverlayConfig) -> tuple[Job, Job]:
+    return (
+        Job(
+            "simulate",
+            "lay a randomised campaign over the real histories",
+            lambda: facts.simulate(project, overlay),
+            ("assignments", "persons", "decision_points", "exposures_and_ghosts"),
+        ),
+        Job(
+            "truth",
+            "write the planted effects apart",
+            lambda: facts.write_truth(project, overlay),
+            ("rows",),
+        ),
+    )
+
+
+def _train_recommender(project: Project, config: RecommenderTrainingConfig) -> Job:
+    return Job(
+        "train recommender",
+        "tune, compare and register recommenders",
+        lambda: models.train_recommender(project, config),
+        ("champion", "test_ndcg", "baseline_ndcg", "interactions"),
+    )
+
+
+def _train_uplift(project: Project, config: UpliftTrainingConfig) -> Job:
+    return Job(
+        "train uplift",
+        "fit and evaluate the uplift model",
+        lambda: models.train_uplift(project, config),
+        ("rows", "test_rows", "qini_per_head", "qini_low", "qini_high"),
+    )
+
+
+def _plan_flat(path: Path, config: UpliftTrainingConfig) -> Plan:
+    workspace = flat_workspace(config, folder=path.parent)
+    job = Job(
+        "train uplift",
+        "fit and evaluate an uplift model on a flat table",
+        lambda: train_flat(config, folder=path.parent),
+        ("rows_in", "rows_out", "rejects"),
+    )
+    return Plan(workspace, (job,))
+
+
+def _score(project: Project, config: CampaignConfig) -> Job:
+    return Job(
+        "score",
+        "decide whom to contact with what",
+        lambda: score(project, config),
+        ("persons", "eligible", "held_out", "contacted", "expected_cost", "expected_margin"),
+    )
+
+
+def _measure(project: Project, overlay: OverlayConfig) -> Job:
+    return Job(
+        "measure",
+        "estimate the lift, beside the planted truth",
+        lambda: models.measure(project, overlay),
+        ("sample_ratio", "lift", "low", "high", "planted"),
+    )
+
+
+def _report(project: Project) -> Job:
+    return Job(
+        "report",
+        "write one page that opens offline",
+        lambda: write_report(project),
+        ("file", "kilobytes"),
+    )

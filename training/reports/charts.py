@@ -1,0 +1,141 @@
+"""Plots as SVG text, one question each. No statistics here: figures come in ready."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import altair as alt
+import pandas as pd
+
+INK: Final = "#1f2933"
+ACCENT: Final = "#0b6e99"
+MUTED: Final = "#9aa5b1"
+TRUTH: Final = "#c4511f"
+_FONT: Final = "Liberation Sans, Arial, Helvetica, sans-serif"
+"""Fonts of one width, the first of which the SVG writer brings along: labels fit in every browser."""
+
+_TICKS: Final = 7
+
+
+class Dot(NamedTuple):
+    """An estimate with its interval.
+
+    Attributes:
+        row: label of the line it stands on.
+        panel: label of the panel.
+        value, low, high: estimate and ends of its interval.
+        truth: planted value, None where there is none.
+    """
+
+    row: str
+    panel: str
+    value: float
+    low: float
+    high: float
+    truth: float | None = None
+
+
+def dot_plot(dots: Sequence[Dot], *, axis: str, number: str, reference: float | None = None) -> str:
+    """Estimates with intervals, a line per row, a panel per panel; planted values as diamonds.
+
+    Args:
+        dots: at least one.
+        axis: title of the value axis, with its unit.
+        number: d3 format of the axis.
+        reference: value of a dashed line, None = no line.
+    """
+    data = pd.DataFrame(dots, columns=list(Dot._fields))
+    rows = list(dict.fromkeys(data["row"]))
+    y = alt.Y("row:N", sort=rows, title=None, axis=alt.Axis(labelLimit=240))
+    ticks = alt.Axis(format=number, tickCount=_TICKS)
+    x = alt.X("value:Q", title=axis, axis=ticks, scale=alt.Scale(zero=False))
+    base = alt.Chart()
+    layers: list[Any] = [
+        base.mark_rule(color=ACCENT, strokeWidth=2).encode(
+            y=y, x=alt.X("low:Q", title=axis), x2="high:Q"
+        ),
+        base.mark_point(color=ACCENT, filled=True, size=70, opacity=1).encode(y=y, x=x),
+    ]
+    if reference is not None:
+        line = (
+            alt.Chart(data).mark_rule(color=MUTED, strokeDash=[4, 3]).encode(x=alt.datum(reference))
+        )
+        layers.insert(0, line)
+    if data["truth"].notna().any():
+        diamond = base.mark_point(
+            color=TRUTH, shape="diamond", size=90, strokeWidth=2, filled=False
+        )
+        layers.append(diamond.encode(y=y, x="truth:Q"))
+    panels = list(dict.fromkeys(data["panel"]))
+    if len(panels) == 1:
+        return _svg(alt.layer(*layers, data=data).properties(width=620, height=alt.Step(26)))
+    layered = alt.layer(*layers).properties(width=600 // len(panels), height=alt.Step(26))
+    facet = alt.Column("panel:N", sort=panels, title=None)
+    return _svg(layered.facet(column=facet, data=data).resolve_scale(x="independent"))
+
+
+def gain_plot(curves: pd.DataFrame, *, unit: str) -> str:
+    """Gain against share treated, a line per ranking, over the line of a random ranking.
+
+    Args:
+        curves: columns share, gain, ranking.
+        unit: what the gain is measured in.
+    """
+    rankings = list(dict.fromkeys(curves["ranking"]))
+    colours = [ACCENT, INK, MUTED][: len(rankings)]
+    x = alt.X(
+        "share:Q",
+        title="Share of people contacted, best first",
+        axis=alt.Axis(format="%", tickCount=_TICKS),
+    )
+    y = alt.Y("gain:Q", title=unit)
+    colour = alt.Color(
+        "ranking:N",
+        sort=rankings,
+        scale=alt.Scale(domain=rankings, range=colours),
+        legend=alt.Legend(title=None, orient="top-left", labelLimit=320),
+    )
+    return _svg(
+        alt.Chart(curves)
+        .mark_line()
+        .encode(x=x, y=y, color=colour)
+        .properties(width=620, height=300)
+    )
+
+
+def bar_plot(bars: pd.DataFrame, *, axis: str, number: str, highlight: Sequence[str] = ()) -> str:
+    """Horizontal bars in the given order, with their value beside them.
+
+    Args:
+        bars: columns label and value.
+        axis: title of the value axis.
+        number: d3 format of the values.
+        highlight: labels drawn in the accent colour.
+    """
+    labels = list(bars["label"])
+    data = bars.assign(mark=bars["label"].isin(list(highlight)))
+    y = alt.Y("label:N", sort=labels, title=None, axis=alt.Axis(labelLimit=240))
+    x = alt.X("value:Q", title=axis, axis=alt.Axis(format=number))
+    base = alt.Chart(data).encode(y=y, x=x)
+    colour = alt.condition("datum.mark", alt.value(ACCENT), alt.value(MUTED))
+    text = base.mark_text(align="left", dx=4, color=INK).encode(
+        text=alt.Text("value:Q", format=number)
+    )
+    layered = alt.layer(base.mark_bar().encode(color=colour), text)
+    return _svg(layered.properties(width=560, height=alt.Step(26)))
+
+
+def _svg(chart: Any) -> str:
+    styled = (
+        chart.configure(font=_FONT, background="white")
+        .configure_axis(
+            labelColor=INK, titleColor=INK, gridColor="#e4e7eb", titleFontWeight="normal"
+        )
+        .configure_view(stroke=None)
+        .configure_header(labelColor=INK, labelFontWeight="bold")
+    )
+    sink = io.StringIO()
+    styled.save(sink, format="svg")
+    return sink.getvalue()

@@ -1,0 +1,164 @@
+"""The steps of the training floor: recommender, uplift model, measurement; each a run, the models also tracked."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow.compute as pc
+
+from features import columns as c
+from features.project import Project
+from features.simulate.overlay import OverlayConfig
+from features.steps import FEATURES, INGEST, SIMULATE, TRUTH_STEP, load_histories
+from features.store import Run, RunWriter, Workspace
+from features.tables import ASSIGNMENTS, DECISIONS, EXPOSURES, OUTCOMES, TRUTH
+from features.training_sets import UPLIFT_FEATURES, uplift_set
+from training.experiments.campaign import measure_campaign, measure_decisions
+from training.fit_recommender import RecommenderTrainingConfig, fit_recommenders
+from training.fit_uplift import fit_uplift
+from training.tracking import Tracker
+from training.train_flat import write_uplift
+from training.uplift.config import HistoriesData, UpliftTrainingConfig
+from training.uplift.rows import rows_from_histories
+
+TRAIN_RECOMMENDER: Final = "train-recommender"
+TRAIN_UPLIFT: Final = "train-uplift"
+MEASURE: Final = "measure"
+RECOMMENDER: Final = "recommender"
+UPLIFT: Final = "uplift"
+BUNDLE: Final = "bundle"
+METRICS: Final = "metrics.json"
+
+_LAYER: Final = "training"
+_SCORE: Final = "score"
+_TRACKED: Final = "tracked"
+_PARAMETERS: Final = "parameters"
+
+
+def train_recommender(project: Project, config: RecommenderTrainingConfig) -> Run:
+    """Compare recommenders on the project's histories; track the run and make its champion the one in force."""
+    workspace, as_of = project.workspace, project.config.as_of
+    built = workspace.current(FEATURES)
+
+    def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
+        comparison = fit_recommenders(load_histories(built), config, as_of=as_of)
+        comparison.model.save(writer.path / BUNDLE)
+        writer.json(METRICS, comparison.metrics())
+        champion = comparison.result(comparison.champion)
+        headline = f"ndcg_at_{config.k}.all"
+        figures |= {
+            "champion": comparison.champion,
+            "test_ndcg": champion.metrics[headline].estimate,
+            "baseline_ndcg": comparison.result(config.baseline).metrics[headline].estimate,
+            "interactions": comparison.interactions,
+            _TRACKED: comparison.tracked(),
+            _PARAMETERS: comparison.parameters(),
+        }
+
+    run = workspace.carry_out(
+        TRAIN_RECOMMENDER,
+        compute,
+        config=config,
+        inputs={FEATURES: built.run_id, c.AS_OF: as_of.isoformat()},
+        layer=_LAYER,
+    )
+    track(workspace, run, project=project.config.name, model=RECOMMENDER)
+    return run
+
+
+def train_uplift(project: Project, config: UpliftTrainingConfig) -> Run:
+    """Train the uplift model on the recorded campaign; track the run."""
+    workspace = project.workspace
+    built, simulated = workspace.current(FEATURES), workspace.current(SIMULATE)
+    data = config.data
+    if not isinstance(data, HistoriesData):
+        raise TypeError("train_uplift reads histories; see train_flat for flat tables")
+
+    def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
+        assignments = simulated.read(ASSIGNMENTS)
+        chosen = assignments.filter(pc.equal(assignments[c.EXPERIMENT_ID], data.experiment))
+        table = uplift_set(chosen, simulated.read(OUTCOMES), load_histories(built))
+        rows = rows_from_histories(
+            table,
+            data,
+            features=UPLIFT_FEATURES,
+            source=str(simulated.path / "assignments.parquet"),
+        )
+        result = fit_uplift(rows, config)
+        write_uplift(result, writer, extra={"experiment": data.experiment})
+        judged = result.contrasts[0].evaluation
+        figures |= {
+            "rows": table.num_rows,
+            "test_rows": judged.n_rows,
+            "qini_per_head": judged.qini.value,
+            "qini_low": judged.qini.low,
+            "qini_high": judged.qini.high,
+            _TRACKED: result.tracked(),
+        }
+
+    run = workspace.carry_out(
+        TRAIN_UPLIFT,
+        compute,
+        config=config.model_copy(update={"workspace": "."}),
+        inputs={FEATURES: built.run_id, SIMULATE: simulated.run_id},
+        layer=_LAYER,
+    )
+    bundle = next(iter(sorted((run.path / BUNDLE).iterdir())))
+    track(workspace, run, project=project.config.name, model=UPLIFT, bundle=bundle)
+    return run
+
+
+def measure(project: Project, config: OverlayConfig) -> Run:
+    """The lift of the recorded campaign and the worth of the decisions, beside the planted truth."""
+    workspace = project.workspace
+    runs = {step: workspace.current(step) for step in (INGEST, SIMULATE, TRUTH_STEP, _SCORE)}
+
+    def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
+        truth = runs[TRUTH_STEP].read(TRUTH)
+        lift = measure_campaign(
+            runs[SIMULATE].read(ASSIGNMENTS),
+            runs[SIMULATE].read(OUTCOMES),
+            runs[SIMULATE].read(EXPOSURES),
+            truth,
+            experiment_id=config.experiment_id,
+        )
+        decisions = measure_decisions(runs[_SCORE].read(DECISIONS), truth, config)
+        writer.json("lift.json", asdict(lift))
+        writer.json("policies.json", [asdict(policy) for policy in decisions])
+        primary = lift.outcomes[0]
+        figures |= {
+            "sample_ratio": "passed" if lift.sample_ratio.passed else "FAILED",
+            "lift": primary.lift.effect,
+            "low": primary.lift.low,
+            "high": primary.lift.high,
+            "planted": primary.planted,
+        }
+
+    return workspace.carry_out(
+        MEASURE,
+        compute,
+        config=config,
+        inputs={step: run.run_id for step, run in runs.items()},
+        layer=_LAYER,
+    )
+
+
+def track(
+    workspace: Workspace, run: Run, *, project: str, model: str, bundle: Path | None = None
+) -> None:
+    """Log a finished training run, register its bundle, and put it in force as champion; all only once per run."""
+    tracker = Tracker(workspace.root, project)
+    figures = run.manifest["figures"]
+    run_id = tracker.log_run(
+        name=f"{model} {run.run_id}",
+        key=run.run_id,
+        params=figures.get(_PARAMETERS, {}),
+        metrics=figures[_TRACKED],
+        tags={"step": run.manifest["step"], "config_hash": run.manifest["config_hash"]},
+        artifacts=run.path,
+    )
+    tracker.register(
+        model, mlflow_run_id=run_id, key=run.run_id, bundle=bundle or run.path / BUNDLE
+    )
