@@ -1,0 +1,132 @@
+"""A flat-table training leaves a finished run, once, and nothing at all when a gate says no."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from features import columns as c
+from features.config import load_config
+from features.errors import ConfigError, GateError, InputError
+from training.train_flat import STEP, train_flat
+from training.uplift.config import UpliftTrainingConfig
+from training.uplift.model import UpliftModel
+
+CONFIG = """\
+kind: uplift
+workspace: out
+data:
+  kind: flat_table
+  path: data.csv
+  treatment: arm
+  control: none
+  treated: [mail]
+  outcomes: {visit: binary}
+  features: [age]
+  probability: 0.5
+target: visit
+learner: {kind: t_learner, n_trees: 5, min_child_rows: 20, n_jobs: 1}
+n_folds: 2
+"""
+
+
+def write_data(folder, *, n=1_000, treated_share=0.5, extra=""):
+    rng = np.random.default_rng(0)
+    treated = rng.random(n) < treated_share
+    visit = rng.random(n) < 0.2 + 0.1 * treated
+    lines = [
+        f"{'mail' if t else 'none'},{age:.3f},{int(v)}"
+        for t, age, v in zip(treated, rng.normal(size=n), visit, strict=True)
+    ]
+    (folder / "data.csv").write_text("arm,age,visit\n" + "\n".join(lines) + "\n" + extra)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "uplift.yaml").write_text(CONFIG)
+    write_data(tmp_path)
+    return tmp_path
+
+
+def train(folder, *overrides):
+    config = load_config(UpliftTrainingConfig, folder / "uplift.yaml", overrides=overrides)
+    return train_flat(config, folder=folder)
+
+
+def test_a_run_holds_metrics_scores_curves_rejects_and_bundles(folder):
+    write_data(folder, extra="mail,1,\n")
+    run = train(folder)
+    assert run.path.parent == folder / "out" / STEP
+    metrics = json.loads((run.path / "metrics.json").read_text())
+    population = metrics["population"]
+    assert (population["rows_in"], population["rows_out"], population["rejects"]) == (
+        1_001,
+        1_000,
+        1,
+    )
+    scores = pq.read_table(run.path / "scores.parquet")
+    assert scores.column_names == [c.LINE, c.CONTRAST, c.SPLIT, c.ARM, c.UPLIFT, c.BASE_OUTCOME]
+    assert scores.num_rows == 1_000
+    assert pq.read_table(run.path / "curves.parquet").num_rows == 2 * 100
+    assert pq.read_table(run.path / "rejects.parquet")[c.REASON_CODE].to_pylist() == [
+        "missing_visit"
+    ]
+    model = UpliftModel.load(run.path / "bundle" / "mail")
+    assert model.facts.treated == "mail"
+
+
+def test_a_file_without_rejects_leaves_an_empty_table_of_them(folder):
+    assert pq.read_table(train(folder).path / "rejects.parquet").num_rows == 0
+
+
+def test_a_second_run_computes_nothing_and_changed_data_is_another_run(folder):
+    first, second = train(folder), train(folder)
+    assert (first.reused, second.reused) == (False, True)
+    assert first.path == second.path
+    write_data(folder, extra="none,0.5,1\n")
+    assert train(folder).run_id != first.run_id
+
+
+def test_an_override_replaces_the_path(folder, tmp_path):
+    (tmp_path / "data.csv").rename(tmp_path / "other.csv")
+    assert not train(folder, "data.path=other.csv").reused
+
+
+def test_a_missing_file_says_what_to_do(folder):
+    with pytest.raises(InputError) as caught:
+        train(folder, "data.path=gone.csv")
+    assert caught.value.exit_code == 2
+    assert "gone.csv: no such file" in str(caught.value)
+
+
+def test_a_gate_leaves_the_last_good_run_in_place(folder):
+    good = train(folder)
+    write_data(folder, treated_share=0.7)
+    with pytest.raises(GateError):
+        train(folder)
+    runs = [
+        path.name for path in (folder / "out" / STEP).iterdir() if not path.name.startswith(".")
+    ]
+    assert sorted(runs) == sorted([good.run_id, "current"])
+
+
+def test_histories_are_not_a_file(folder):
+    text = CONFIG[: CONFIG.index("data:")] + (
+        "data: {kind: histories, experiment: e, outcomes: {visit: binary}}\ntarget: visit\n"
+    )
+    (folder / "uplift.yaml").write_text(text)
+    with pytest.raises(
+        ConfigError, match="data: is of kind 'histories'; this training reads one file"
+    ):
+        train(folder)
+
+
+def test_the_shipped_configs_are_valid_and_short():
+    root = Path(__file__).parents[2] / "configs"
+    for path in (root / "hillstrom/uplift.yaml", root / "complete_journey/uplift.yaml"):
+        load_config(UpliftTrainingConfig, path)
+        lines = path.read_text().splitlines()
+        assert len(lines) <= 25
+        assert lines[0].startswith(f"# retarget train configs/{path.parent.name}/uplift.yaml")
