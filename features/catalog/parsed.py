@@ -15,8 +15,8 @@ from features import columns as c
 from features.catalog.moments import PERIOD, parse_moment, parse_period
 from features.catalog.money import MONEY, parse_money
 from features.catalog.profiles import Profile
-from features.catalog.spellings import map_distinct
 from features.catalog.taxonomy import Taxonomy
+from features.distinct import map_distinct
 from features.tables import TIMESTAMP
 
 BoolArray = npt.NDArray[np.bool_]

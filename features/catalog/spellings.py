@@ -10,6 +10,8 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.distinct import map_distinct
+
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SEPARATORS: Final = re.compile(r"[\s\-]+")
 _PREFIX: Final = re.compile(r"^[gc]:")
@@ -116,22 +118,3 @@ def _speller(attribute: str, own: Mapping[str, str]) -> Callable[[str], str] | N
         return replace.get(value, value)
 
     return spelled
-
-
-def map_distinct(
-    values: pa.ChunkedArray, function: Callable[[str], object], type_: pa.DataType
-) -> pa.ChunkedArray:
-    """`function` of every value, called once per distinct one; null stays null.
-
-    Args:
-        values: text, shape (n,).
-        function: text -> value of `type_`, or None.
-        type_: Arrow type of the result.
-    """
-    if not len(values):
-        return pa.chunked_array([pa.array([], type_)])
-    encoded = pc.dictionary_encode(values.combine_chunks())
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.combine_chunks()
-    results = pa.array([function(text) for text in encoded.dictionary.to_pylist()], type_)
-    return pa.chunked_array([results.take(encoded.indices)])

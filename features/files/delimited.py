@@ -41,6 +41,7 @@ def read_delimited(
     log: RejectLog,
     limits: FileLimits,
     delimiter: str | None = None,
+    names: tuple[str, ...] | None = None,
     spell: Callable[[str], str] = str.strip,
 ) -> Delimited:
     """The header and the rows of a delimited file.
@@ -52,6 +53,7 @@ def read_delimited(
             `nul_byte`, `invalid_utf8`.
         limits: bounds on lines.
         delimiter: one character; None = the first of tab, comma, semicolon, bar that the header holds.
+        names: column names of a file without header; None = the first line names them.
         spell: header text -> column name.
 
     Raises:
@@ -61,6 +63,9 @@ def read_delimited(
         never closed costs its own line only.
     """
     lines = (line for line in read_lines(stream, path=path, limits=limits) if not _blank(line))
+    if names is not None:
+        splitter = _Splitter(lines, delimiter or ",", len(names), log, limits.max_line_bytes)
+        return Delimited(names, splitter.rows())
     first = next(lines, None)
     if first is None:
         raise _no_header(path, "is empty")
@@ -71,10 +76,10 @@ def read_delimited(
     header = _parse([first.text], separator)
     if header is None:
         raise _no_header(path, f"its first line has broken quotes: {shown(first.text)}")
-    names = tuple(spell(name) or f"column_{n}" for n, name in enumerate(header, start=1))
-    _refuse_repeated(names, path)
-    splitter = _Splitter(lines, separator, len(names), log, limits.max_line_bytes)
-    return Delimited(names, splitter.rows())
+    found = tuple(spell(name) or f"column_{n}" for n, name in enumerate(header, start=1))
+    _refuse_repeated(found, path)
+    splitter = _Splitter(lines, separator, len(found), log, limits.max_line_bytes)
+    return Delimited(found, splitter.rows())
 
 
 class _Splitter:

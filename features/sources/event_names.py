@@ -11,8 +11,8 @@ from typing import Final, Literal
 import pyarrow as pa
 from pydantic import Field
 
-from features.catalog.spellings import map_distinct
 from features.config import BaseConfig
+from features.distinct import map_distinct
 from features.errors import ConfigError
 from features.interactions import EventName
 from features.tables import EVENT_NAMES

@@ -13,7 +13,7 @@ from features import columns as c
 from features.catalog.limits import Severity
 from features.catalog.parsed import BoolArray, ParsedFeed, mask
 from features.catalog.rules.rule import MARKETING_OPERATIONS, MERCHANDISING, Rule
-from features.catalog.spellings import map_distinct
+from features.distinct import map_distinct
 
 VARIANT_ATTRIBUTES: Final = (c.COLOR, c.SIZE, c.MATERIAL, c.PATTERN, c.GENDER, c.AGE_GROUP)
 

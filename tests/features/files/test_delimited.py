@@ -38,6 +38,12 @@ def test_the_delimiter_is_seen_in_the_header(delimiter):
     assert read(f"id{delimiter}title\n1{delimiter}b\n")[1] == [(2, ["1", "b"])]
 
 
+def test_a_file_without_header_takes_the_names_given():
+    names, rows, _ = read("1,a\n2,b\n", names=("id", "title"))
+    assert names == ("id", "title")
+    assert rows == [(1, ["1", "a"]), (2, ["2", "b"])]
+
+
 def test_a_declared_delimiter_wins():
     assert read("id|a,b\n1|2\n", delimiter="|")[0] == ("id", "a,b")
 
