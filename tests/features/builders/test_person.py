@@ -1,0 +1,82 @@
+"""Person features as arithmetic on a history one can read."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.builders.person import FEATURES, person_features
+from features.histories import microseconds
+
+ROWS = (
+    ("a", 0, "x", "t1", 10.0),
+    ("a", 80, "x", "t2", 4.0),
+    ("a", 80, "y", "t2", 6.0),
+    ("a", 95, "x", "t3", 20.0),
+    ("a", 96, "z", None, 1.0, "view"),
+    ("a", 100, "x", "t4", 1000.0),
+    ("b", 99, "x", "t5", None),
+)
+
+
+def features_of(histories, person, moment):
+    rows = histories.person_rows(pa.array([person]))
+    table = person_features(histories.as_of(rows, microseconds(moment)))
+    return {name: table[name][0].as_py() for name in table.column_names}
+
+
+def test_a_history_with_three_orders(make_histories, day):
+    found = features_of(make_histories(*ROWS), "a", day(100))
+    assert found == pytest.approx(
+        {
+            "recency_days": 5,
+            "tenure_days": 100,
+            "orders_7d": 1,
+            "orders_28d": 2,
+            "orders_91d": 2,
+            "spend_28d": 4 + 6 + 20,
+            "spend_91d": 4 + 6 + 20,
+            "order_value": 30 / 2,
+            "lines_per_order": 3 / 2,
+            "gap_days": 95 / 2,
+            "gap_ratio": 5 / (95 / 2),
+            "spend_trend": 30 / (30 * 28 / 91),
+            "distinct_items_91d": 2,
+        }
+    )
+
+
+def test_one_order_of_unknown_value(make_histories, day):
+    found = features_of(make_histories(*ROWS), "b", day(100))
+    missing = {name for name, value in found.items() if np.isnan(value)}
+    assert missing == {"gap_days", "gap_ratio", "spend_trend"}
+    assert (found["spend_28d"], found["order_value"]) == (0, 0)
+
+
+def test_no_history_is_zero_or_missing_as_documented(make_histories, day):
+    found = features_of(make_histories(*ROWS), "nobody", day(100))
+    never_missing = {feature.name for feature in FEATURES if feature.missing == "never"}
+    assert {name for name, value in found.items() if not np.isnan(value)} == never_missing
+    assert all(found[name] == 0 for name in never_missing)
+
+
+event = st.tuples(
+    st.sampled_from("ab"),
+    st.integers(0, 400).map(lambda hours: hours / 4),
+    st.sampled_from("xyz"),
+    st.sampled_from(["t1", "t2", None]),
+    st.floats(0, 9),
+)
+
+
+@given(past=st.lists(event, min_size=1, max_size=15), future=st.lists(event, max_size=8))
+def test_future_and_other_persons_change_no_feature(make_histories, day, past, future):
+    cut = 100.25
+    later = [(person, when + cut, *rest) for person, when, *rest in future]
+    mine = [row for row in past if row[0] == past[0][0]]
+    alone = features_of(make_histories(*mine), past[0][0], day(cut))
+    together = features_of(make_histories(*past, *later), past[0][0], day(cut))
+    assert alone == pytest.approx(together, nan_ok=True)

@@ -1,0 +1,149 @@
+"""Runs are whole or absent, named by content, found again, and safe against a second job."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from features.config import BaseConfig
+from features.errors import InputError, SchemaError, WorkspaceError
+from features.store import (
+    CURRENT,
+    Workspace,
+    code_version,
+    file_hash,
+    read_arrays,
+    read_parquet,
+    to_json,
+)
+from features.tables import Column, TableContract
+
+NUMBERS = TableContract("numbers", (Column("n", pa.int64(), low=0),), key=("n",))
+
+
+class Config(BaseConfig):
+    size: int = 3
+
+
+def count_up(calls, *, values=(1, 2, 3)):
+    def compute(writer, figures):
+        calls.append(writer.run_id)
+        writer.table(pa.table({"n": list(values)}), NUMBERS, source="test")
+        figures["rows"] = len(values)
+
+    return compute
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return Workspace(tmp_path / "space")
+
+
+def carry_out(workspace, compute, *, config=Config(), inputs=None):
+    return workspace.carry_out("count", compute, config=config, inputs=inputs or {}, layer="features")
+
+
+def test_the_same_inputs_are_computed_once(workspace):
+    calls = []
+    first = carry_out(workspace, count_up(calls))
+    second = carry_out(workspace, count_up(calls))
+    assert (len(calls), first.reused, second.reused) == (1, False, True)
+    assert first.run_id == second.run_id
+    assert second.read(NUMBERS)["n"].to_pylist() == [1, 2, 3]
+    assert second.manifest["figures"] == {"rows": 3}
+
+
+@pytest.mark.parametrize("change", [{"config": Config(size=4)}, {"inputs": {"data": "abc"}}])
+def test_another_config_or_input_is_another_run(workspace, change):
+    first = carry_out(workspace, count_up([]))
+    second = carry_out(workspace, count_up([], values=(7,)), **change)
+    assert second.run_id != first.run_id
+    assert workspace.current("count").run_id == second.run_id
+    back = carry_out(workspace, count_up([]))
+    assert back.reused
+    assert workspace.current("count").run_id == first.run_id
+
+
+def test_a_failed_run_leaves_the_last_good_one_in_force(workspace):
+    good = carry_out(workspace, count_up([]))
+
+    def fail(writer, figures):
+        writer.text("half.txt", "half")
+        raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError):
+        carry_out(workspace, fail, config=Config(size=9))
+    assert workspace.current("count").run_id == good.run_id
+    finished = [p for p in (workspace.root / "count").glob("[!.]*") if p.name != CURRENT]
+    assert [p.name for p in finished] == [good.run_id]
+    again = carry_out(workspace, count_up([]), config=Config(size=9))
+    assert not list((workspace.root / "count").glob(".partial-*"))
+    assert again.manifest["files"].keys() == {"numbers.parquet"}
+
+
+def test_a_table_off_contract_is_not_written(workspace):
+    with pytest.raises(SchemaError, match="must be >= 0"):
+        carry_out(workspace, count_up([], values=(-1,)))
+    with pytest.raises(WorkspaceError, match="has no finished run"):
+        workspace.current("count")
+
+
+def test_the_manifest_vouches_for_every_file(workspace):
+    run = carry_out(workspace, count_up([]))
+    assert run.manifest["files"] == {"numbers.parquet": file_hash(run.path / "numbers.parquet")}
+    assert run.manifest["tables"]["numbers"] == {"rows": 3, "schema": {"n": "int64"}}
+    assert run.manifest["config"] == {"size": 3}
+
+
+def test_two_workspaces_get_the_same_bytes(tmp_path):
+    runs = [carry_out(Workspace(tmp_path / name), count_up([])) for name in ("a", "b")]
+    contents = [{p.name: p.read_bytes() for p in run.path.iterdir()} for run in runs]
+    assert contents[0] == contents[1]
+
+
+def test_a_second_job_is_refused(workspace):
+    with workspace.lock(), pytest.raises(WorkspaceError, match="another job is writing here"):
+        with Workspace(workspace.root).lock():
+            pass
+
+
+def test_an_unwritable_workspace_says_so(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WorkspaceError, match="cannot be written"), Workspace(tmp_path / "file").lock():
+        pass
+
+
+def test_csv_cells_that_a_spreadsheet_would_run_are_made_inert(workspace):
+    def compute(writer, figures):
+        writer.csv("cells.csv", pa.table({"t": ["=1+1", "+x", "-x", "@x", "fine", None], "n": [-1, 2, 3, 4, 5, 6]}))
+
+    lines = (carry_out(workspace, compute).path / "cells.csv").read_text().splitlines()
+    assert lines[1:] == ['"\'=1+1",-1', '"\'+x",2', '"\'-x",3', '"\'@x",4', '"fine",5', ",6"]
+
+
+def test_arrays_come_back_memory_mapped(workspace):
+    def compute(writer, figures):
+        writer.arrays("numbers", {"a": np.arange(3)})
+
+    arrays = read_arrays(carry_out(workspace, compute).path / "numbers")
+    assert isinstance(arrays["a"], np.memmap)
+    np.testing.assert_array_equal(arrays["a"], [0, 1, 2])
+
+
+def test_json_has_no_nan_and_no_numpy():
+    assert json.loads(to_json({"b": np.float64("nan"), "a": [np.int64(2), (1.5,)]})) == {"a": [2, [1.5]], "b": None}
+
+
+def test_unreadable_parquet_is_an_input_error(tmp_path):
+    (tmp_path / "x.parquet").write_bytes(b"not parquet")
+    with pytest.raises(InputError, match="cannot be read as Parquet"):
+        read_parquet(tmp_path / "x.parquet")
+    with pytest.raises(InputError, match="no such file"):
+        read_parquet(tmp_path / "y.parquet")
+
+
+def test_a_floor_includes_the_code_below_it():
+    assert len({code_version(layer) for layer in ("features", "training", "serving")}) == 3
