@@ -155,6 +155,8 @@ def _refuse(
     *,
     rule: str,
 ) -> None:
+    if len(bad) == 0:  # pyarrow 25 crashes on the nonzero indices of an array without chunks
+        return
     rows = pc.indices_nonzero(pc.fill_null(bad, False)).to_pylist()
     if not rows:
         return

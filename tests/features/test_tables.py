@@ -56,3 +56,8 @@ def test_a_bad_table_is_refused_in_words(bad, message):
         check(bad, CONTRACT, source="file.csv")
     assert message in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+def test_a_table_without_rows_or_chunks_is_checked_too():
+    empty = pa.table({"item_id": pa.chunked_array([], pa.string()), "price": [], "state": []})
+    assert check(empty.cast(CONTRACT.schema), CONTRACT, source="x").num_rows == 0

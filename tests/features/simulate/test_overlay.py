@@ -1,0 +1,133 @@
+"""The overlay is randomised as recorded, plants what it says, and leaves no trace of the truth."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from scipy import stats
+
+from features import columns as c
+from features.errors import ConfigError
+from features.histories import Histories
+from features.simulate.overlay import (
+    OverlayConfig,
+    next_experiment_id,
+    overlay_campaign,
+    planted_truth,
+)
+from features.sources.complete_journey import CompleteJourneyConfig, read_complete_journey
+from features.tables import ASSIGNMENTS, EXPOSURES, OUTCOMES, PERSONS, TRUTH, check
+
+AS_OF = datetime(2017, 12, 25, tzinfo=UTC)
+CONFIG = OverlayConfig(
+    kind="overlay", experiment_id="test", first=datetime(2017, 5, 1, tzinfo=UTC), weeks=34, treated_share=0.3
+)
+
+
+@pytest.fixture(scope="module")
+def shop(journey):
+    tables = read_complete_journey(
+        CompleteJourneyConfig(kind="complete_journey", folder=journey, max_reject_rate=0.5), as_of=AS_OF
+    )
+    persons = check(tables.persons, PERSONS, source="x")
+    return Histories.from_events(tables.events.events), persons, tables.events.events
+
+
+def run(histories, persons, config=CONFIG, as_of=AS_OF):
+    return overlay_campaign(histories, persons, config, as_of=as_of, currency="USD")
+
+
+@pytest.fixture(scope="module")
+def campaign(shop):
+    return run(*shop[:2])
+
+
+@pytest.fixture(scope="module")
+def rows(shop, campaign):
+    keys = [c.EXPERIMENT_ID, c.PERSON_ID, c.ASSIGNED_AT]
+    truth = planted_truth(*shop[:2], CONFIG, next_decision=AS_OF)
+    check(truth, TRUTH, source="x")
+    table = campaign.assignments.join(campaign.outcomes, keys).join(truth, keys)
+    return table.to_pandas()
+
+
+def test_tables_hold_their_contracts(campaign):
+    check(campaign.assignments, ASSIGNMENTS, source="x")
+    check(campaign.exposures, EXPOSURES, source="x")
+    check(campaign.outcomes, OUTCOMES, source="x")
+
+
+def test_arms_follow_the_recorded_probability(rows):
+    treated = rows[c.ARM] == "treated"
+    assert set(rows.loc[treated, c.PROBABILITY]) == {0.3}
+    assert set(rows.loc[~treated, c.PROBABILITY]) == {0.7}
+    assert stats.binomtest(int(treated.sum()), len(rows), 0.3).pvalue > 0.001
+
+
+def test_only_consenting_persons_are_assigned(shop, rows):
+    consent = shop[1].to_pandas().set_index(c.PERSON_ID)[c.CONSENT_SINCE]
+    since = rows[c.PERSON_ID].map(consent)
+    assert (since < rows[c.ASSIGNED_AT]).all()
+
+
+def test_controls_keep_their_real_outcomes(shop, rows):
+    histories = shop[0]
+    control = rows[rows[c.ARM] == "control"].sample(200, random_state=1)
+    events = shop[2].to_pandas()
+    for row in control.itertuples():
+        window = events[
+            (events[c.PERSON_ID] == row.person_id)
+            & (events[c.TIME] >= row.assigned_at)
+            & (events[c.TIME] < row.assigned_at + np.timedelta64(7, "D"))
+        ]
+        assert row.revenue == pytest.approx(window[c.VALUE].sum())
+        assert row.conversion == (len(window) > 0)
+    assert histories.n_persons > 0
+
+
+def test_the_measured_effect_is_the_planted_one(rows):
+    """The truth is an expectation: the difference of arms must lie within 4 standard errors of it."""
+    treated = rows[c.ARM] == "treated"
+    for outcome, planted in ((c.CONVERSION, c.EFFECT_CONVERSION), (c.REVENUE, c.EFFECT_REVENUE)):
+        one, other = rows.loc[treated, outcome], rows.loc[~treated, outcome]
+        error = np.sqrt(one.var() / len(one) + other.var() / len(other))
+        assert abs(one.mean() - other.mean() - rows[planted].mean()) < 4 * error
+        assert rows[planted].abs().max() > 0
+
+
+def test_ghosts_are_drawn_blind_to_the_arm(campaign):
+    exposures = campaign.exposures.to_pandas()
+    ghosts = int(exposures[c.GHOST].sum())
+    assert stats.binomtest(ghosts, len(exposures), 0.7).pvalue > 0.001
+    assert set(exposures.loc[exposures[c.GHOST], c.COST]) == {0.0}
+    assert set(exposures.loc[~exposures[c.GHOST], c.COST]) == {CONFIG.cost_per_contact}
+
+
+def test_nothing_of_the_truth_is_in_what_the_campaign_records(campaign):
+    recorded = {name for t in (campaign.assignments, campaign.exposures, campaign.outcomes) for name in t.column_names}
+    assert not recorded & {c.RESPONSE_CLASS, c.EFFECT_CONVERSION, c.EFFECT_REVENUE, c.EFFECT_MARGIN}
+
+
+def test_the_next_decision_has_its_own_id(rows, shop):
+    truth = planted_truth(*shop[:2], CONFIG, next_decision=AS_OF).to_pandas()
+    following = truth[truth[c.EXPERIMENT_ID] == next_experiment_id(CONFIG)]
+    assert following[c.ASSIGNED_AT].unique().tolist() == [AS_OF]
+    assert following[c.PERSON_ID].is_unique
+    assert len(truth) == len(rows) + len(following)
+
+
+def test_later_events_change_no_assignment(shop, campaign):
+    histories, persons, events = shop
+    cut = events.filter(pa.compute.less(events[c.TIME], pa.scalar(AS_OF, events.schema.field(c.TIME).type)))
+    again = run(Histories.from_events(cut), persons)
+    assert again.assignments.equals(campaign.assignments)
+    assert again.outcomes.equals(campaign.outcomes)
+
+
+def test_an_open_outcome_window_is_refused(shop):
+    config = CONFIG.model_copy(update={"weeks": 35})
+    with pytest.raises(ConfigError, match="its last outcome window ends 2018-01-01"):
+        run(*shop[:2], config=config)
