@@ -51,7 +51,7 @@ def train_flat(config: UpliftTrainingConfig, *, folder: Path) -> Run:
         result = fit_uplift(rows, config)
         figures |= _counts(judged)
         write_uplift(result, writer, extra={"rows_in": judged.rows_in, **figures})
-        _write_rejects(judged, writer)
+        writer.table(judged.rejects, REJECTS, source=judged.source)
 
     return flat_workspace(config, folder=folder).carry_out(
         STEP, compute, config=config, inputs={"data": flat.content}, layer="training"
@@ -72,13 +72,6 @@ def write_uplift(result: UpliftResult, writer: RunWriter, *, extra: dict[str, An
     writer.parquet("curves", result.curves())
     for contrast in result.contrasts:
         contrast.model.save(writer.path / BUNDLE / contrast.name)
-
-
-def _write_rejects(flat: FlatTable, writer: RunWriter) -> None:
-    if flat.rejects.num_rows:
-        writer.table(flat.rejects, REJECTS, source=flat.source)
-    else:  # the contract's value checks crash inside Arrow 25 on a table without rows
-        writer.parquet(REJECTS.name, flat.rejects)
 
 
 def _counts(flat: FlatTable) -> dict[str, int]:

@@ -171,9 +171,10 @@ def autoc(effect: FloatArray, score: FloatArray, *, clusters: IntArray | None = 
     Computed as mean over k of TOC(k / n_rows). A random ranking has the value 0. Arguments and errors as in `qini_area`.
 
     Source: Yadlowsky et al. (2025), AUTOC weighting; the point estimate is that of grf's
-    `rank_average_treatment_effect.fit` for one row per unit. The standard error is from the influence function
-    psi = G w - A - centred mean over the other rows j of (G_j / r_j) (1[s_j < s_i] + 1/2 1[s_j = s_i]), w the row's
-    weight in the point estimate.
+    `rank_average_treatment_effect.fit` for one row per unit. The standard error is the leave-one-row-out jackknife in
+    closed form: the influence function of the limit is too small at the few rows of the very top. With clusters the
+    rows' terms are summed per cluster, which needs about 500 of them (simulated coverage of the 95 % interval: .939 with
+    200 clusters, .948 with 500, .950 with 1,000).
     """
     _check(effect, score)
     value, influence = _autoc_parts(effect, score)
@@ -284,20 +285,29 @@ def _qini_parts(effect: FloatArray, score: FloatArray) -> tuple[float, FloatArra
 
 
 def _autoc_parts(effect: FloatArray, score: FloatArray) -> tuple[float, FloatArray]:
+    """Value, and per row what the jackknife says it adds: (n - 1) (mean value without a row - value without this row)."""
     order, start, count = _blocks(score)
     n = len(score)
-    # Row at place k counts in every TOC(j / n) with j >= k: its weight is 1/k + … + 1/n, averaged over a block of ties.
-    tail = np.cumsum(1.0 / np.arange(n, 0, -1))[::-1]
-    weight = np.repeat(np.add.reduceat(tail, start) / count, count) - 1.0
+    place = np.arange(1, n + 1)
+    # The row at place k counts in every TOC(j / n) with j >= k: its weight is 1/k + … + 1/n - 1, in a block of ties the
+    # mean of theirs.
+    weight = np.cumsum(1.0 / place[::-1])[::-1] - 1.0
+    block_weight = np.add.reduceat(weight, start) / count
     ranked = effect[order]
-    value = float(np.mean(ranked * weight))
-    rank = (start + count / 2) / n
-    pull = ranked / np.repeat(rank, count)
-    # A row does not push itself down: its own half of the block would be as large as its weight at the very top.
-    below = np.repeat(_sum_below(np.add.reduceat(pull, start)), count) - pull / 2
+    block_sum = np.add.reduceat(ranked, start)
+    total = float(np.sum(block_sum * block_weight))
+    # Without one row, every weight loses 1/n, lower rows move up one place, and its block loses its last place.
+    rise = np.add.reduceat(1.0 / np.maximum(place - 1, 1), start) / count
+    lower = np.append(np.cumsum((block_sum * rise)[::-1])[::-1][1:], 0.0)
+    shorter = (block_weight * count - weight[start + count - 1]) / np.maximum(count - 1, 1)
+    others = np.repeat(block_sum, count) - ranked
+    without = (
+        total - np.repeat(block_sum * block_weight, count) + others * np.repeat(shorter, count)
+    )
+    without += np.repeat(lower, count) - (ranked.sum() - ranked) / n
     influence = np.empty(n)
-    influence[order] = ranked * weight - value - _centred(below / n)
-    return value, influence
+    influence[order] = -_centred(without)
+    return total / n, influence
 
 
 def _sum_below(block_sum: FloatArray) -> FloatArray:

@@ -28,7 +28,7 @@ QINI_CONVENTION: Final = (
 )
 AUTOC_CONVENTION: Final = (
     "area under the targeting curve TOC(q), per head, not normalised; a random ranking has the value 0; "
-    "ties averaged; 95 % influence-function interval"
+    "ties averaged; 95 % jackknife interval"
 )
 
 

@@ -90,13 +90,21 @@ def test_qini_is_the_integral_of_its_curve():
     assert qini_area(effect, score).value == pytest.approx(np.trapezoid(gap, dx=1 / 50), abs=1e-12)
 
 
-def test_influence_matches_the_jackknife():
+def jackknife_se(area, effect, score):
+    n = len(effect)
+    left_out = [area(np.delete(effect, i), np.delete(score, i)).value for i in range(n)]
+    return np.sqrt((n - 1) / n * np.sum((left_out - np.mean(left_out)) ** 2))
+
+
+@pytest.mark.parametrize("levels", [None, 5], ids=["no_ties", "ties"])
+def test_standard_errors_match_the_jackknife(levels):
     rng = np.random.default_rng(3)
-    effect, score = rng.normal(size=400), rng.normal(size=400)
-    for area in (qini_area, autoc):
-        left_out = [area(np.delete(effect, i), np.delete(score, i)).value for i in range(400)]
-        jackknife = np.sqrt(399 / 400 * np.sum((left_out - np.mean(left_out)) ** 2))
-        assert area(effect, score).se == pytest.approx(jackknife, rel=0.02)
+    score = rng.normal(size=400) if levels is None else rng.integers(0, levels, 400).astype(float)
+    effect = 1 + 2 * score + rng.normal(size=400)  # a strong ranking, so that every term counts
+    assert autoc(effect, score).se == pytest.approx(jackknife_se(autoc, effect, score), rel=1e-10)
+    assert qini_area(effect, score).se == pytest.approx(
+        jackknife_se(qini_area, effect, score), rel=0.02
+    )
 
 
 @given(effects)
@@ -211,18 +219,21 @@ def normal_sample(rng, n=400):
     return 0.3 * x + rng.normal(size=n), x
 
 
-def test_interval_coverage_of_the_areas():
+@pytest.mark.parametrize("level", [0.0, 2.0], ids=["no_mean_effect", "large_mean_effect"])
+def test_interval_coverage_of_the_areas(level):
     rng = np.random.default_rng(6)
-    count = 10_000
+    slope, count = 0.3, 8_000
     margin = 3 * np.sqrt(0.95 * 0.05 / count)
-    data = [normal_sample(rng) for _ in range(count)]
-    # E[0.3 x (Phi(x) - 1/2)] = 0.3 / (2 sqrt(pi)); AUTOC = E[0.3 x (-ln(1 - Phi(x)) - 1)]
-    qini_truth = 0.3 / (2 * np.sqrt(np.pi))
-    autoc_truth = (
-        0.3 * integrate.quad(lambda x: -x * stats.norm.logsf(x) * stats.norm.pdf(x), -9, 9)[0]
-    )
-    assert covered([qini_area(*d) for d in data], qini_truth) == pytest.approx(0.95, abs=margin)
-    assert covered([autoc(*d) for d in data], autoc_truth) == pytest.approx(0.95, abs=margin)
+    areas, autocs = [], []
+    for _ in range(count):
+        score = rng.normal(size=400)
+        effect = level + slope * score + rng.normal(size=400)
+        areas.append(qini_area(effect, score))
+        autocs.append(autoc(effect, score))
+    # E[slope x (Phi(x) - 1/2)] = slope / (2 sqrt(pi)); AUTOC = E[slope x (-ln(1 - Phi(x)) - 1)]
+    tail = integrate.quad(lambda x: -x * stats.norm.logsf(x) * stats.norm.pdf(x), -9, 9)[0]
+    assert covered(areas, slope / (2 * np.sqrt(np.pi))) == pytest.approx(0.95, abs=margin)
+    assert covered(autocs, slope * tail) == pytest.approx(0.95, abs=margin)
 
 
 def test_interval_coverage_with_heavy_ties():
@@ -259,6 +270,18 @@ def test_interval_coverage_with_rows_clustered_by_person():
     assert covered(areas, 0.3 / (2 * np.sqrt(np.pi))) == pytest.approx(0.95, abs=MARGIN)
     assert covered(means, 0.0) == pytest.approx(0.95, abs=MARGIN)
     assert covered(naive, 0.0) < 0.8  # rows of one person are not independent
+
+
+def test_interval_coverage_of_autoc_with_500_clusters():
+    rng = np.random.default_rng(10)
+    clusters = np.repeat(np.arange(500), 4)
+    estimates = []
+    for _ in range(N_SIMULATIONS):
+        x = np.repeat(rng.normal(size=500), 4)
+        effect = 0.3 * x + np.repeat(rng.normal(size=500), 4) + rng.normal(size=2_000)
+        estimates.append(autoc(effect, x, clusters=clusters))
+    tail = integrate.quad(lambda x: -x * stats.norm.logsf(x) * stats.norm.pdf(x), -9, 9)[0]
+    assert covered(estimates, 0.3 * tail) == pytest.approx(0.95, abs=MARGIN)
 
 
 @pytest.mark.parametrize(
