@@ -42,6 +42,7 @@ def read_delimited(
     limits: FileLimits,
     delimiter: str | None = None,
     names: tuple[str, ...] | None = None,
+    number_repeated: bool = False,
     spell: Callable[[str], str] = str.strip,
 ) -> Delimited:
     """The header and the rows of a delimited file.
@@ -54,6 +55,7 @@ def read_delimited(
         limits: bounds on lines.
         delimiter: one character; None = the first of tab, comma, semicolon, bar that the header holds.
         names: column names of a file without header; None = the first line names them.
+        number_repeated: a column named like an earlier one becomes `name#2`, instead of stopping the file.
         spell: header text -> column name.
 
     Raises:
@@ -77,6 +79,8 @@ def read_delimited(
     if header is None:
         raise _no_header(path, f"its first line has broken quotes: {shown(first.text)}")
     found = tuple(spell(name) or f"column_{n}" for n, name in enumerate(header, start=1))
+    if number_repeated:
+        found = _numbered(found)
     _refuse_repeated(found, path)
     splitter = _Splitter(lines, separator, len(found), log, limits.max_line_bytes)
     return Delimited(found, splitter.rows())
@@ -124,22 +128,22 @@ class _Splitter:
 
     def _single(self, line: Line) -> Iterator[tuple[int, list[str]]]:
         if line.problem:
-            self._log.add(line.problem, line=line.number, value=line.text)
+            self._log.add(line.problem, line=line.number, value=line.text.rstrip("\r\n"))
             return
         if '"' not in line.text:
             fields: list[str] | None = line.text.rstrip("\r\n").split(self._delimiter)
         else:
             fields = _parse([line.text], self._delimiter)
         if fields is None:
-            self._log.add("malformed_quotes", line=line.number, value=line.text)
+            self._log.add("malformed_quotes", line=line.number, value=line.text.rstrip("\r\n"))
             return
         yield from self._checked(line, fields)
 
     def _checked(self, line: Line, fields: list[str]) -> Iterator[tuple[int, list[str]]]:
         if len(fields) != self._width:
-            self._log.add("wrong_column_count", line=line.number, value=line.text)
+            self._log.add("wrong_column_count", line=line.number, value=line.text.rstrip("\r\n"))
         elif any(len(field) > MAX_FIELD_CHARACTERS for field in fields):
-            self._log.add("value_too_long", line=line.number, value=line.text)
+            self._log.add("value_too_long", line=line.number, value=line.text.rstrip("\r\n"))
         else:
             yield line.number, fields
 
@@ -154,6 +158,15 @@ def _parse(texts: Iterator[str] | list[str], delimiter: str) -> list[str] | None
 
 def _blank(line: Line) -> bool:
     return line.problem is None and not line.text.strip("\r\n ")
+
+
+def _numbered(names: tuple[str, ...]) -> tuple[str, ...]:
+    seen: Counter[str] = Counter()
+    numbered = []
+    for name in names:
+        seen[name] += 1
+        numbered.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return tuple(numbered)
 
 
 def _refuse_repeated(names: tuple[str, ...], path: Path) -> None:

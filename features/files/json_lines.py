@@ -43,12 +43,12 @@ def read_json_lines(
     """
     for line in read_lines(stream, path=path, limits=limits):
         if line.problem:
-            log.add(line.problem, line=line.number, value=line.text)
+            log.add(line.problem, line=line.number, value=line.text.rstrip("\r\n"))
         elif line.text.strip():
             try:
                 yield line.number, parse_object(line.text)
             except RefusedJsonError as refused:
-                log.add(refused.code, line=line.number, value=line.text)
+                log.add(refused.code, line=line.number, value=line.text.rstrip("\r\n"))
 
 
 def parse_object(text: str) -> dict[str, Any]:

@@ -41,10 +41,16 @@ def masked(value: str) -> str:
 
 
 class RejectLog:
-    """Collects the refused rows of one source."""
+    """Collects the refused rows of one source.
 
-    def __init__(self, source: str) -> None:
+    Args:
+        source: name of the source.
+        private: its lines name persons, so values are masked unless they are known to be harmless.
+    """
+
+    def __init__(self, source: str, *, private: bool = False) -> None:
         self.source = source
+        self._private = private
         self.counts: Counter[str] = Counter()
         self._seen: Counter[tuple[int, str]] = Counter()
         self._rows: list[tuple[str, str, int, str | None]] = []
@@ -52,21 +58,22 @@ class RejectLog:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def add(self, code: str, *, line: int, value: str | None, identity: bool = False) -> None:
+    def add(self, code: str, *, line: int, value: str | None, identity: bool | None = None) -> None:
         """Refuse one row.
 
         Args:
             code: reason code.
             line: line of the source on which the row starts, from 1.
             value: the offending raw value; None = there is none to show.
-            identity: the value names a person, so it is masked.
+            identity: whether the value names a person and is masked; None = if the source is private.
         """
         self.counts[code] += 1
         self._seen[line, code] += 1
         nth = self._seen[line, code]
         # a file on one single line holds many rows: number them, so that each keeps its own entry
         source = self.source if nth == 1 else f"{self.source}#{nth}"
-        safe = None if value is None else masked(value) if identity else shown(value)
+        mask = self._private if identity is None else identity
+        safe = None if value is None else masked(value) if mask else shown(value)
         self._rows.append((code, source, line, safe))
 
     def table(self) -> pa.Table:
