@@ -16,7 +16,8 @@ from serving.households import example_households
 from serving.score import SCORE
 from training.reports.charts import Dot, bar_plot, dot_plot, gain_plot
 from training.reports.page import money, number, percent, points, render_page, trusted_svg
-from training.steps import MEASURE, METRICS, TRAIN_RECOMMENDER, TRAIN_UPLIFT
+from training.steps import MEASURE, METRICS, TRAIN_RECOMMENDER
+from training.train_flat import TRAIN_UPLIFT
 
 REPORT: Final = "report"
 PAGE: Final = "report.html"

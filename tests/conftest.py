@@ -13,6 +13,7 @@ import pytest
 from features import columns as c
 from features.histories import Histories
 from features.tables import EVENTS, check
+from serving.jobs import plan_project
 
 ROOT = Path(__file__).parents[1]
 YEAR_STARTS = datetime(2017, 1, 1, tzinfo=UTC)
@@ -80,14 +81,18 @@ def write_journey(folder: Path, *, households: int = 160, seed: int = 5) -> Path
                         "product_id": 1000 + item,
                         "quantity": int(rng.integers(0, 4) > 0),
                         "sales_value": round(price, 2),
-                        "transaction_timestamp": (YEAR_STARTS + timedelta(days=moment)).replace(tzinfo=None),
+                        "transaction_timestamp": (YEAR_STARTS + timedelta(days=moment)).replace(
+                            tzinfo=None
+                        ),
                     }
                 )
             moment += rng.exponential(gap) + 0.2
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder, "transactions", rows)
     _write(folder, "products", [_product(item) for item in range(58)])
-    campaigns = [{"campaign_id": 1 + h % 2, "household_id": h} for h in range(1, households, 1) if h % 8]
+    campaigns = [
+        {"campaign_id": 1 + h % 2, "household_id": h} for h in range(1, households, 1) if h % 8
+    ]
     _write(folder, "campaigns", campaigns)
     _write(folder, "campaign_descriptions", [_campaign(1, 3), _campaign(2, 90)])
     redeemed = YEAR_STARTS.replace(tzinfo=None) + timedelta(days=30)
@@ -162,7 +167,7 @@ kind: campaign
 holdout: {share: 0.2, salt: small}
 budget: {amount: 12, cost_per_contact: 0.5, min_return: 0.2}
 eligibility: {recent_purchase_hours: 48, just_bought_days: 2, blocked_categories: [CATEGORY 5]}
-frequency: {max_contacts: 4}
+frequency: {max_contacts: 3}
 candidates: 20
 items_per_person: 3
 """,
@@ -192,8 +197,6 @@ def project_folder(tmp_path, journey):
 @pytest.fixture(scope="session")
 def finished_project(tmp_path_factory, journey):
     """A project with every step run; read only."""
-    from serving.jobs import plan_project
-
     folder = write_project(tmp_path_factory.mktemp("finished"), journey)
     for job in plan_project(folder, []).jobs:
         job.carry_out()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Final
 
 import pyarrow.compute as pc
@@ -12,19 +11,18 @@ from features import columns as c
 from features.project import Project
 from features.simulate.overlay import OverlayConfig
 from features.steps import FEATURES, INGEST, SIMULATE, TRUTH_STEP, load_histories
-from features.store import Run, RunWriter, Workspace
+from features.store import Run, RunWriter
 from features.tables import ASSIGNMENTS, DECISIONS, EXPOSURES, OUTCOMES, TRUTH
 from features.training_sets import UPLIFT_FEATURES, uplift_set
 from training.experiments.campaign import measure_campaign, measure_decisions
 from training.fit_recommender import RecommenderTrainingConfig, fit_recommenders
 from training.fit_uplift import fit_uplift
-from training.tracking import Tracker
-from training.train_flat import write_uplift
+from training.tracking import PARAMETERS, TRACKED, track_run
+from training.train_flat import TRAIN_UPLIFT, content_config, uplift_bundles, write_uplift
 from training.uplift.config import HistoriesData, UpliftTrainingConfig
 from training.uplift.rows import rows_from_histories
 
 TRAIN_RECOMMENDER: Final = "train-recommender"
-TRAIN_UPLIFT: Final = "train-uplift"
 MEASURE: Final = "measure"
 RECOMMENDER: Final = "recommender"
 UPLIFT: Final = "uplift"
@@ -33,8 +31,6 @@ METRICS: Final = "metrics.json"
 
 _LAYER: Final = "training"
 _SCORE: Final = "score"
-_TRACKED: Final = "tracked"
-_PARAMETERS: Final = "parameters"
 
 
 def train_recommender(project: Project, config: RecommenderTrainingConfig) -> Run:
@@ -53,8 +49,8 @@ def train_recommender(project: Project, config: RecommenderTrainingConfig) -> Ru
             "test_ndcg": champion.metrics[headline].estimate,
             "baseline_ndcg": comparison.result(config.baseline).metrics[headline].estimate,
             "interactions": comparison.interactions,
-            _TRACKED: comparison.tracked(),
-            _PARAMETERS: comparison.parameters(),
+            TRACKED: comparison.tracked(),
+            PARAMETERS: comparison.parameters(),
         }
 
     run = workspace.carry_out(
@@ -64,7 +60,12 @@ def train_recommender(project: Project, config: RecommenderTrainingConfig) -> Ru
         inputs={FEATURES: built.run_id, c.AS_OF: as_of.isoformat()},
         layer=_LAYER,
     )
-    track(workspace, run, project=project.config.name, model=RECOMMENDER)
+    track_run(
+        run,
+        folder=workspace.root,
+        project=project.config.name,
+        models={RECOMMENDER: run.path / BUNDLE},
+    )
     return run
 
 
@@ -95,18 +96,18 @@ def train_uplift(project: Project, config: UpliftTrainingConfig) -> Run:
             "qini_per_head": judged.qini.value,
             "qini_low": judged.qini.low,
             "qini_high": judged.qini.high,
-            _TRACKED: result.tracked(),
+            TRACKED: result.tracked(),
         }
 
     run = workspace.carry_out(
         TRAIN_UPLIFT,
         compute,
-        config=config.model_copy(update={"workspace": "."}),
+        config=content_config(config),
         inputs={FEATURES: built.run_id, SIMULATE: simulated.run_id},
         layer=_LAYER,
     )
-    bundle = next(iter(sorted((run.path / BUNDLE).iterdir())))
-    track(workspace, run, project=project.config.name, model=UPLIFT, bundle=bundle)
+    (bundle,) = uplift_bundles(run).values()
+    track_run(run, folder=workspace.root, project=project.config.name, models={UPLIFT: bundle})
     return run
 
 
@@ -142,23 +143,4 @@ def measure(project: Project, config: OverlayConfig) -> Run:
         config=config,
         inputs={step: run.run_id for step, run in runs.items()},
         layer=_LAYER,
-    )
-
-
-def track(
-    workspace: Workspace, run: Run, *, project: str, model: str, bundle: Path | None = None
-) -> None:
-    """Log a finished training run, register its bundle, and put it in force as champion; all only once per run."""
-    tracker = Tracker(workspace.root, project)
-    figures = run.manifest["figures"]
-    run_id = tracker.log_run(
-        name=f"{model} {run.run_id}",
-        key=run.run_id,
-        params=figures.get(_PARAMETERS, {}),
-        metrics=figures[_TRACKED],
-        tags={"step": run.manifest["step"], "config_hash": run.manifest["config_hash"]},
-        artifacts=run.path,
-    )
-    tracker.register(
-        model, mlflow_run_id=run_id, key=run.run_id, bundle=bundle or run.path / BUNDLE
     )

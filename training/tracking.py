@@ -19,12 +19,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from features.errors import InputError, WorkspaceError
+from features.store import Run
 
 KEY_TAG: Final = "retarget.key"
 """Tag of runs and model versions that holds their content key."""
 
 CHAMPION: Final = "champion"
 """Alias of the model version in force."""
+
+TRACKED: Final = "tracked"
+PARAMETERS: Final = "parameters"
+"""Figures of a training run's manifest that go to MLflow as metrics and as parameters."""
 
 _DATABASE: Final = "mlflow.db"
 _ARTIFACTS: Final = "mlartifacts"
@@ -123,7 +128,9 @@ class Tracker:
         with self._explained():
             version = self._version(model_name, key)
             if version is None:
-                self._client.log_artifacts(mlflow_run_id, str(bundle), _REGISTERED)
+                self._client.log_artifacts(
+                    mlflow_run_id, str(bundle), f"{_REGISTERED}/{model_name}"
+                )
                 version = self._new_version(model_name, mlflow_run_id, key)
             self._client.set_registered_model_alias(model_name, alias, str(version))
             return version
@@ -144,7 +151,7 @@ class Tracker:
                     next_step="Run 'retarget train' first.",
                 )
             run = self._client.get_run(found.run_id)
-        bundle = _local(run.info.artifact_uri) / _REGISTERED
+        bundle = _local(run.info.artifact_uri) / _REGISTERED / model_name
         if not bundle.is_dir():
             raise WorkspaceError(
                 f"model '{model_name}'",
@@ -199,7 +206,7 @@ class Tracker:
     def _new_version(self, model_name: str, run_id: str, key: str) -> int:
         if not self._client.search_registered_models(f"name = '{model_name}'"):
             self._client.create_registered_model(model_name)
-        source = f"{self._client.get_run(run_id).info.artifact_uri}/{_REGISTERED}"
+        source = f"{self._client.get_run(run_id).info.artifact_uri}/{_REGISTERED}/{model_name}"
         version = self._client.create_model_version(
             model_name, source, run_id=run_id, tags={KEY_TAG: key}
         )
@@ -229,6 +236,29 @@ class Tracker:
                 rule="runs and models are kept in this store",
                 next_step="Check that the folder can be written and holds a store of this MLflow version.",
             ) from error
+
+
+def track_run(run: Run, *, folder: Path, project: str, models: Mapping[str, Path]) -> None:
+    """Log a finished training run and put its models in force; both once per run, however often it is called.
+
+    Args:
+        run: its manifest holds the figures `TRACKED` and perhaps `PARAMETERS`; all its files become artifacts.
+        folder: where the store is.
+        project: tracking project.
+        models: bundle by model name.
+    """
+    tracker = Tracker(folder, project)
+    figures = run.manifest["figures"]
+    run_id = tracker.log_run(
+        name=f"{run.manifest['step']} {run.run_id}",
+        key=run.run_id,
+        params=figures.get(PARAMETERS, {}),
+        metrics=figures[TRACKED],
+        tags={"step": run.manifest["step"], "config_hash": run.manifest["config_hash"]},
+        artifacts=run.path,
+    )
+    for model, bundle in models.items():
+        tracker.register(model, mlflow_run_id=run_id, key=run.run_id, bundle=bundle)
 
 
 def ui_command(folder: Path) -> str:

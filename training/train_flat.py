@@ -10,17 +10,20 @@ from features.sources.flat_table import FlatTable, read_flat_table
 from features.store import Run, RunWriter, Workspace
 from features.tables import REJECTS
 from training.fit_uplift import UpliftResult, fit_uplift
+from training.tracking import TRACKED, track_run
 from training.uplift.config import FlatTableData, UpliftTrainingConfig
 from training.uplift.rows import rows_from_flat_table
 
-STEP: Final = "train-uplift"
-BUNDLE: Final = "bundle"
+TRAIN_UPLIFT: Final = "train-uplift"
+_BUNDLE: Final = "bundle"
+_PROJECT: Final = "uplift"
 
 
 def train_flat(config: UpliftTrainingConfig, *, folder: Path) -> Run:
     """Run an uplift training whose rows come from one file.
 
-    The same file, config and code give the same run: a second call finds it and computes nothing.
+    The same file, config and code give the same run: a second call finds it and computes nothing. The run is logged to
+    MLflow in the workspace, and each treated arm's model registered as `uplift_<arm>`.
 
     Args:
         config: with `data.kind: flat_table`.
@@ -34,7 +37,7 @@ def train_flat(config: UpliftTrainingConfig, *, folder: Path) -> Run:
         ConfigError: the rows do not come from a file.
         InputError: the file cannot be used.
         GateError: a check said no; nothing is written.
-        WorkspaceError: the workspace is locked or cannot be written.
+        WorkspaceError: the workspace cannot be written.
     """
     data = config.data
     if not isinstance(data, FlatTableData):
@@ -49,18 +52,40 @@ def train_flat(config: UpliftTrainingConfig, *, folder: Path) -> Run:
     def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
         rows, judged = rows_from_flat_table(flat, data)
         result = fit_uplift(rows, config)
-        figures |= _counts(judged)
-        write_uplift(result, writer, extra={"rows_in": judged.rows_in, **figures})
+        counts = _counts(judged)
+        write_uplift(result, writer, extra=counts)
+        figures |= {**counts, TRACKED: result.tracked()}
         writer.table(judged.rejects, REJECTS, source=judged.source)
 
-    return flat_workspace(config, folder=folder).carry_out(
-        STEP, compute, config=config, inputs={"data": flat.content}, layer="training"
+    workspace = flat_workspace(config, folder=folder)
+    run = workspace.carry_out(
+        TRAIN_UPLIFT,
+        compute,
+        config=content_config(config),
+        inputs={"data": flat.content},
+        layer="training",
     )
+    models = {f"uplift_{name}": bundle for name, bundle in uplift_bundles(run).items()}
+    track_run(run, folder=workspace.root, project=_PROJECT, models=models)
+    return run
 
 
 def flat_workspace(config: UpliftTrainingConfig, *, folder: Path) -> Workspace:
     """The workspace of a training whose config file lies in `folder`."""
     return Workspace((folder / config.workspace).resolve())
+
+
+def content_config(config: UpliftTrainingConfig) -> UpliftTrainingConfig:
+    """The config without what does not change the result: where the output goes and where the file lies."""
+    data = config.data
+    if isinstance(data, FlatTableData):
+        data = data.model_copy(update={"path": ""})
+    return config.model_copy(update={"workspace": "", "data": data})
+
+
+def uplift_bundles(run: Run) -> dict[str, Path]:
+    """Folder of the model of each contrast, by name of the contrast."""
+    return {folder.name: folder for folder in sorted((run.path / _BUNDLE).iterdir())}
 
 
 def write_uplift(result: UpliftResult, writer: RunWriter, *, extra: dict[str, Any]) -> None:
@@ -71,7 +96,7 @@ def write_uplift(result: UpliftResult, writer: RunWriter, *, extra: dict[str, An
     writer.parquet("scores", result.scores())
     writer.parquet("curves", result.curves())
     for contrast in result.contrasts:
-        contrast.model.save(writer.path / BUNDLE / contrast.name)
+        contrast.model.save(writer.path / _BUNDLE / contrast.name)
 
 
 def _counts(flat: FlatTable) -> dict[str, int]:

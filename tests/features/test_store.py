@@ -42,8 +42,10 @@ def workspace(tmp_path):
     return Workspace(tmp_path / "space")
 
 
-def carry_out(workspace, compute, *, config=Config(), inputs=None):
-    return workspace.carry_out("count", compute, config=config, inputs=inputs or {}, layer="features")
+def carry_out(workspace, compute, *, config=None, inputs=None):
+    return workspace.carry_out(
+        "count", compute, config=config or Config(), inputs=inputs or {}, layer="features"
+    )
 
 
 def test_the_same_inputs_are_computed_once(workspace):
@@ -105,20 +107,27 @@ def test_two_workspaces_get_the_same_bytes(tmp_path):
 
 
 def test_a_second_job_is_refused(workspace):
-    with workspace.lock(), pytest.raises(WorkspaceError, match="another job is writing here"):
-        with Workspace(workspace.root).lock():
-            pass
+    other = Workspace(workspace.root)
+    refused = pytest.raises(WorkspaceError, match="another job is writing here")
+    with workspace.lock(), refused, other.lock():
+        pass
 
 
 def test_an_unwritable_workspace_says_so(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(WorkspaceError, match="cannot be written"), Workspace(tmp_path / "file").lock():
+    with (
+        pytest.raises(WorkspaceError, match="cannot be written"),
+        Workspace(tmp_path / "file").lock(),
+    ):
         pass
 
 
 def test_csv_cells_that_a_spreadsheet_would_run_are_made_inert(workspace):
     def compute(writer, figures):
-        writer.csv("cells.csv", pa.table({"t": ["=1+1", "+x", "-x", "@x", "fine", None], "n": [-1, 2, 3, 4, 5, 6]}))
+        writer.csv(
+            "cells.csv",
+            pa.table({"t": ["=1+1", "+x", "-x", "@x", "fine", None], "n": [-1, 2, 3, 4, 5, 6]}),
+        )
 
     lines = (carry_out(workspace, compute).path / "cells.csv").read_text().splitlines()
     assert lines[1:] == ['"\'=1+1",-1', '"\'+x",2', '"\'-x",3', '"\'@x",4', '"fine",5', ",6"]
@@ -134,7 +143,10 @@ def test_arrays_come_back_memory_mapped(workspace):
 
 
 def test_json_has_no_nan_and_no_numpy():
-    assert json.loads(to_json({"b": np.float64("nan"), "a": [np.int64(2), (1.5,)]})) == {"a": [2, [1.5]], "b": None}
+    assert json.loads(to_json({"b": np.float64("nan"), "a": [np.int64(2), (1.5,)]})) == {
+        "a": [2, [1.5]],
+        "b": None,
+    }
 
 
 def test_unreadable_parquet_is_an_input_error(tmp_path):

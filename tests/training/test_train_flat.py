@@ -10,7 +10,7 @@ import pytest
 from features import columns as c
 from features.config import load_config
 from features.errors import ConfigError, GateError, InputError
-from training.train_flat import STEP, train_flat
+from training.train_flat import TRAIN_UPLIFT, train_flat
 from training.uplift.config import UpliftTrainingConfig
 from training.uplift.model import UpliftModel
 
@@ -58,7 +58,7 @@ def train(folder, *overrides):
 def test_a_run_holds_metrics_scores_curves_rejects_and_bundles(folder):
     write_data(folder, extra="mail,1,\n")
     run = train(folder)
-    assert run.path.parent == folder / "out" / STEP
+    assert run.path.parent == folder / "out" / TRAIN_UPLIFT
     metrics = json.loads((run.path / "metrics.json").read_text())
     population = metrics["population"]
     assert (population["rows_in"], population["rows_out"], population["rejects"]) == (
@@ -107,7 +107,9 @@ def test_a_gate_leaves_the_last_good_run_in_place(folder):
     with pytest.raises(GateError):
         train(folder)
     runs = [
-        path.name for path in (folder / "out" / STEP).iterdir() if not path.name.startswith(".")
+        path.name
+        for path in (folder / "out" / TRAIN_UPLIFT).iterdir()
+        if not path.name.startswith(".")
     ]
     assert sorted(runs) == sorted([good.run_id, "current"])
 

@@ -23,14 +23,19 @@ from features.tables import ASSIGNMENTS, EXPOSURES, OUTCOMES, PERSONS, TRUTH, ch
 
 AS_OF = datetime(2017, 12, 25, tzinfo=UTC)
 CONFIG = OverlayConfig(
-    kind="overlay", experiment_id="test", first=datetime(2017, 5, 1, tzinfo=UTC), weeks=34, treated_share=0.3
+    kind="overlay",
+    experiment_id="test",
+    first=datetime(2017, 5, 1, tzinfo=UTC),
+    weeks=34,
+    treated_share=0.3,
 )
 
 
 @pytest.fixture(scope="module")
 def shop(journey):
     tables = read_complete_journey(
-        CompleteJourneyConfig(kind="complete_journey", folder=journey, max_reject_rate=0.5), as_of=AS_OF
+        CompleteJourneyConfig(kind="complete_journey", folder=journey, max_reject_rate=0.5),
+        as_of=AS_OF,
     )
     persons = check(tables.persons, PERSONS, source="x")
     return Histories.from_events(tables.events.events), persons, tables.events.events
@@ -107,7 +112,11 @@ def test_ghosts_are_drawn_blind_to_the_arm(campaign):
 
 
 def test_nothing_of_the_truth_is_in_what_the_campaign_records(campaign):
-    recorded = {name for t in (campaign.assignments, campaign.exposures, campaign.outcomes) for name in t.column_names}
+    recorded = {
+        name
+        for t in (campaign.assignments, campaign.exposures, campaign.outcomes)
+        for name in t.column_names
+    }
     assert not recorded & {c.RESPONSE_CLASS, c.EFFECT_CONVERSION, c.EFFECT_REVENUE, c.EFFECT_MARGIN}
 
 
@@ -120,8 +129,10 @@ def test_the_next_decision_has_its_own_id(rows, shop):
 
 
 def test_later_events_change_no_assignment(shop, campaign):
-    histories, persons, events = shop
-    cut = events.filter(pa.compute.less(events[c.TIME], pa.scalar(AS_OF, events.schema.field(c.TIME).type)))
+    _, persons, events = shop
+    cut = events.filter(
+        pa.compute.less(events[c.TIME], pa.scalar(AS_OF, events.schema.field(c.TIME).type))
+    )
     again = run(Histories.from_events(cut), persons)
     assert again.assignments.equals(campaign.assignments)
     assert again.outcomes.equals(campaign.outcomes)

@@ -26,7 +26,13 @@ def test_classes_sizes_and_reach():
         }
     )
     found = respond(features, CONFIG)
-    assert found.response_class.tolist() == ["harmed", "indifferent", "indifferent", "persuadable", "mild"]
+    assert found.response_class.tolist() == [
+        "harmed",
+        "indifferent",
+        "indifferent",
+        "persuadable",
+        "mild",
+    ]
     assert found.gain.tolist() == [0, 0, 0, 0.5, 0.25]
     assert found.loss.tolist() == [0.1, 0, 0, 0, 0]
     assert found.reach.tolist() == [0.9, 0.6, 0.6, 0.9, 0.6]
@@ -35,13 +41,15 @@ def test_classes_sizes_and_reach():
 
 def test_a_gain_counts_without_an_order_and_a_loss_with_one():
     features = pa.table(
-        {"orders_28d": [10.0, 10.0, 0.0, 0.0], "order_value": [40.0] * 4, "gap_ratio": [0.0, 0.0, 2.0, 2.0]}
+        {
+            "orders_28d": [10.0, 10.0, 0.0, 0.0],
+            "order_value": [40.0] * 4,
+            "gap_ratio": [0.0, 0.0, 2.0, 2.0],
+        }
     )
     converts = np.array([0, 1, 0, 1])
     found = respond(features, CONFIG)
-    np.testing.assert_allclose(
-        found.effect_on_conversion(converts), [0, -0.9 * 0.1, 0.6 * 0.5, 0]
-    )
+    np.testing.assert_allclose(found.effect_on_conversion(converts), [0, -0.9 * 0.1, 0.6 * 0.5, 0])
     np.testing.assert_allclose(
         found.effect_on_revenue(converts, np.array([0.0, 70.0, 0.0, 70.0])),
         [0, -0.9 * 0.1 * 70, 0.6 * 0.5 * 0.8 * 40, 0],

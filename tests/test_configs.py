@@ -1,0 +1,37 @@
+"""Every config in the repository is valid, short, and says how to run it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from features.config import load_config, read_yaml
+from features.project import ProjectConfig
+from features.simulate.overlay import OverlayConfig
+from serving.config import CampaignConfig
+from training.fit_recommender import RecommenderTrainingConfig
+from training.uplift.config import UpliftTrainingConfig
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
+BY_KIND = {
+    "overlay": OverlayConfig,
+    "recommender": RecommenderTrainingConfig,
+    "uplift": UpliftTrainingConfig,
+    "campaign": CampaignConfig,
+    None: ProjectConfig,
+}
+
+
+def test_there_are_configs():
+    assert len(CONFIGS) >= 6
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_config(path):
+    load_config(BY_KIND[read_yaml(path).get("kind")], path)
+    lines = path.read_text().splitlines()
+    assert lines[0].startswith("# retarget ")
+    assert str(path.relative_to(ROOT)) in lines[0] or str(path.parent.relative_to(ROOT)) in lines[0]
+    assert len(lines) <= 25
