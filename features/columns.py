@@ -158,3 +158,11 @@ CHANGE: Final = "change"
 BEFORE: Final = "before"
 AFTER: Final = "after"
 REMOVED_AT: Final = "removed_at"
+
+# identities and duplicates
+IDENTITY: Final = "identity"
+FIRST_SEEN: Final = "first_seen"
+QUARANTINED: Final = "quarantined"
+MERGED_INTO: Final = "merged_into"
+KEPT_SOURCE: Final = "kept_source"
+KEPT_LINE: Final = "kept_line"

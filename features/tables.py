@@ -484,3 +484,38 @@ TOMBSTONES = TableContract(
     key=(c.ITEM_ID,),
 )
 """Items that once were in the feed and are no more: the first snapshot without them, and its time."""
+
+IDENTITIES = TableContract(
+    "identities",
+    (
+        Column(c.IDENTITY, _text),
+        Column(c.PERSON_ID, _text),
+        Column(c.FIRST_SEEN, TIMESTAMP),
+        Column(c.QUARANTINED, _flag),
+    ),
+    key=(c.IDENTITY,),
+)
+"""Which person each id belongs to; an identity is `anonymous:` or `user:` and the id."""
+
+PERSON_MERGES = TableContract(
+    "person_merges",
+    (
+        Column(c.PERSON_ID, _text),
+        Column(c.MERGED_INTO, _text),
+    ),
+    key=(c.PERSON_ID,),
+)
+"""Persons that turned out to be one: the younger id and the oldest, which stands for both from now on."""
+
+REPEATS = TableContract(
+    "repeats",
+    (
+        Column(c.REASON_CODE, _text),
+        Column(c.EVENT_NAME, _text, values=EVENT_NAMES),
+        Column(c.SOURCE, _text),
+        Column(c.LINE, pa.int64(), low=1),
+        Column(c.KEPT_SOURCE, _text),
+        Column(c.KEPT_LINE, pa.int64(), low=1),
+    ),
+)
+"""Events that repeat an earlier one, each with its own place and the earlier one's."""

@@ -1,0 +1,224 @@
+"""Who did it: anonymous ids and logins that were seen together are one person.
+
+Ids are nodes, an event that carries both an anonymous id and a user id is an edge, and a connected component is a person.
+A person is named after the id that was seen first, so a new day, whose ids are seen later, renames nobody; where a new
+day joins two persons, the older name stands for both and the merge is recorded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import scipy.sparse as sp
+from pydantic import Field
+from scipy.sparse.csgraph import connected_components
+
+from features import columns as c
+from features.config import BaseConfig
+from features.ingest.timestamps import refused
+from features.tables import IDENTITIES, PERSON_MERGES, TIMESTAMP, TableContract, check
+
+QUARANTINED_IDENTITY: Final = "quarantined_identity"
+
+_KINDS: Final = {c.ANONYMOUS_ID: "anonymous:", c.USER_ID: "user:"}
+_NONE: Final = -1
+_DIGEST_BYTES: Final = 10
+
+IntArray = npt.NDArray[np.int64]
+
+
+class IdentityConfig(BaseConfig):
+    """When ids stop being one person."""
+
+    max_identities: int = Field(default=50, ge=1)
+    """Ids of one person at most; a larger component is a shared device, a bot or a broken id, and is quarantined."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stitched:
+    """Events with their persons.
+
+    Attributes:
+        events: events with `person_id`; null where an event carries no id at all.
+        rejects: events of quarantined ids, `quarantined_identity`, as the rejects table.
+        identities: every id seen so far and its person, the identities table, sorted.
+        merges: persons joined since the identities before, the person-merges table, sorted.
+
+    Invariants: events in = events + rejects; unchanged by the order of events; a person before is a person after, or
+        is in `merges`, or is quarantined.
+    """
+
+    events: pa.Table
+    rejects: pa.Table
+    identities: pa.Table
+    merges: pa.Table
+
+    @property
+    def quarantined(self) -> int:
+        """Ids in quarantine."""
+        return int(pc.sum(self.identities[c.QUARANTINED]).as_py() or 0)
+
+
+def stitch(events: pa.Table, config: IdentityConfig, *, before: pa.Table | None = None) -> Stitched:
+    """Give every event its person.
+
+    Args:
+        events: events with believed times, `anonymous_id` and `user_id`, in any order.
+        config: size cap.
+        before: the identities of the last run, which keep their persons; None = first run.
+    """
+    known = IDENTITIES.schema.empty_table() if before is None else before
+    nodes = _nodes(events, known)
+    ends = {name: _positions(events[name], kind, nodes) for name, kind in _KINDS.items()}
+    component = _components(ends, nodes, known)
+    first_seen = _first_seen(events, ends, nodes, known)
+    shared = _shared(component, nodes, known, config)
+    person, merges = _names(component, first_seen, shared, nodes, known)
+    event_node = np.where(ends[c.USER_ID] >= 0, ends[c.USER_ID], ends[c.ANONYMOUS_ID])
+    named = event_node >= 0
+    quarantined = named & shared[event_node] if len(nodes) else np.zeros(len(named), np.bool_)
+    persons = person.take(pa.array(event_node, mask=~named))
+    place = events.schema.get_field_index(c.PERSON_ID)
+    with_person = events.set_column(place, events.field(c.PERSON_ID), persons)
+    identities = pa.table(
+        [nodes, person, pa.array(first_seen).cast(TIMESTAMP), pa.array(shared)],
+        schema=IDENTITIES.schema,
+    )
+    return Stitched(
+        events=with_person.filter(pa.array(~quarantined)),
+        rejects=refused(events, {QUARANTINED_IDENTITY: quarantined}, shown=None),
+        identities=_checked(identities, IDENTITIES),
+        merges=_checked(merges, PERSON_MERGES),
+    )
+
+
+def current_person(persons: pa.Array | pa.ChunkedArray, merges: pa.Table) -> pa.Array:
+    """The person that stands for each person now: what was decided for an old id follows the oldest.
+
+    Args:
+        persons: person ids of an earlier run.
+        merges: the person-merges table since then.
+    """
+    values = persons.combine_chunks() if isinstance(persons, pa.ChunkedArray) else persons
+    at = pc.index_in(values, value_set=merges[c.PERSON_ID].combine_chunks())
+    return pc.coalesce(merges[c.MERGED_INTO].combine_chunks().take(at), values)
+
+
+def _nodes(events: pa.Table, known: pa.Table) -> pa.Array:
+    """Every id seen so far, sorted: a node's number is its place."""
+    found = [known[c.IDENTITY].combine_chunks()]
+    found += [_identities(pc.unique(events[name]), kind) for name, kind in _KINDS.items()]
+    distinct = pc.unique(pa.concat_arrays(found)).drop_null()
+    return distinct.take(pc.sort_indices(distinct))
+
+
+def _identities(ids: pa.Array, kind: str) -> pa.Array:
+    return pc.binary_join_element_wise(pa.scalar(kind), ids, "")
+
+
+def _positions(ids: pa.ChunkedArray, kind: str, nodes: pa.Array) -> IntArray:
+    encoded = ids.combine_chunks().dictionary_encode()
+    place = pc.index_in(_identities(encoded.dictionary, kind), value_set=nodes)
+    found = pc.fill_null(place.take(encoded.indices), _NONE)
+    positions: IntArray = found.to_numpy(zero_copy_only=False).astype(np.int64)
+    return positions
+
+
+def _components(ends: dict[str, IntArray], nodes: pa.Array, known: pa.Table) -> IntArray:
+    n = len(nodes)
+    both = (ends[c.ANONYMOUS_ID] >= 0) & (ends[c.USER_ID] >= 0)
+    one, other = ends[c.ANONYMOUS_ID][both], ends[c.USER_ID][both]
+    was_one, was_other = _chains(nodes, known)
+    rows, columns = np.concatenate([one, was_one]), np.concatenate([other, was_other])
+    edges = sp.coo_matrix((np.ones(len(rows), np.int8), (rows, columns)), shape=(n, n))
+    found = connected_components(edges.astype(np.bool_).tocsr(), directed=False)[1]
+    labels: IntArray = found.astype(np.int64)
+    return labels
+
+
+def _chains(nodes: pa.Array, known: pa.Table) -> tuple[IntArray, IntArray]:
+    """Edges that hold the ids of each person before together."""
+    place = _places(nodes, known)
+    person = known[c.PERSON_ID].combine_chunks().dictionary_encode().indices.to_numpy()
+    order = np.lexsort((place, person))
+    same = person[order][1:] == person[order][:-1]
+    return place[order][:-1][same], place[order][1:][same]
+
+
+def _first_seen(
+    events: pa.Table, ends: dict[str, IntArray], nodes: pa.Array, known: pa.Table
+) -> IntArray:
+    first = np.full(len(nodes), np.iinfo(np.int64).max, np.int64)
+    time = events[c.TIME].cast(pa.int64()).to_numpy()
+    for positions in ends.values():
+        seen = positions >= 0
+        np.minimum.at(first, positions[seen], time[seen])
+    np.minimum.at(first, _places(nodes, known), known[c.FIRST_SEEN].cast(pa.int64()).to_numpy())
+    return first
+
+
+def _places(nodes: pa.Array, known: pa.Table) -> IntArray:
+    """The node of each id before."""
+    found: IntArray = pc.index_in(known[c.IDENTITY], value_set=nodes).to_numpy().astype(np.int64)
+    return found
+
+
+def _shared(
+    component: IntArray, nodes: pa.Array, known: pa.Table, config: IdentityConfig
+) -> npt.NDArray[np.bool_]:
+    """Ids of components above the cap; what is joined to a quarantined id is quarantined with it."""
+    components = int(component.max(initial=-1)) + 1
+    broken = np.bincount(component, minlength=components) > config.max_identities
+    was = known[c.QUARANTINED].to_numpy().astype(np.bool_)
+    broken[component[_places(nodes, known)[was]]] = True
+    found: npt.NDArray[np.bool_] = broken[component]
+    return found
+
+
+def _names(
+    component: IntArray,
+    first_seen: IntArray,
+    shared: npt.NDArray[np.bool_],
+    nodes: pa.Array,
+    known: pa.Table,
+) -> tuple[pa.Array, pa.Table]:
+    """The person of each node: the oldest person before, else one named after the id seen first.
+
+    A quarantined id is joined to nothing: it stays the person it was, or is one of its own.
+    """
+    n = len(nodes)
+    group = np.where(shared, n + np.arange(n), component)
+    name = np.empty(2 * n, object)
+    leads = _leads(group, first_seen, np.arange(n))
+    name[group[leads]] = [_name(text) for text in nodes.take(pa.array(leads)).to_pylist()]
+    place, person = _places(nodes, known), known[c.PERSON_ID].to_numpy()
+    age = known[c.FIRST_SEEN].cast(pa.int64()).to_numpy()
+    rank = pc.rank(known[c.PERSON_ID].combine_chunks(), tiebreaker="min").to_numpy()
+    oldest = _leads(group[place], age, rank)
+    name[group[place[oldest]]] = person[oldest]
+    now = name[group[place]]
+    moved = pa.table([person, now], schema=PERSON_MERGES.schema).filter(pa.array(now != person))
+    merges = moved.group_by(PERSON_MERGES.schema.names, use_threads=False).aggregate([])
+    return pa.array(name[group], pa.string()), merges.sort_by(c.PERSON_ID)
+
+
+def _leads(group: IntArray, age: IntArray, rank: IntArray) -> IntArray:
+    """The row of each group with the least age, of equal ones with the least rank."""
+    order = np.lexsort((rank, age, group))
+    return order[np.r_[True, np.diff(group[order]) != 0]] if len(order) else order
+
+
+def _name(identity: str) -> str:
+    return "p" + hashlib.blake2b(identity.encode(), digest_size=_DIGEST_BYTES).hexdigest()
+
+
+def _checked(table: pa.Table, contract: TableContract) -> pa.Table:
+    if not table.num_rows:
+        return contract.schema.empty_table()
+    return check(table, contract, source=contract.name)
