@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test check format docs bench clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)  ## set-up, then the main job on The Complete Journey
@@ -13,15 +13,19 @@ demo: $(READY)  ## set-up, then the main job on The Complete Journey
 test: $(READY)  ## set-up, then every test
 	$(BIN)/python -m pytest
 
-check: $(READY)  ## lint, format, types, layers
+check: $(READY)  ## lint, format, types, layers, the map of modules
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/module_map.py --check
 
 format: $(READY)
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: $(READY)  ## rewrite the map of modules in CONTRIBUTING.md
+	$(BIN)/python .ci/module_map.py
 
 bench: $(READY)  ## speed beside the peers, as ratios
 	$(BIN)/python -m benchmarks

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sys
 import time
+import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -31,6 +32,9 @@ Overrides = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check the configs, print the plan, stop.")]
 LogJson = Annotated[bool, typer.Option("--log-json", help="Print one JSON object per line.")]
+
+_DEFECT: Final = 70
+"""Exit code of an unexpected error (EX_SOFTWARE)."""
 
 
 @app.command()
@@ -164,15 +168,21 @@ def doctor() -> None:
 
 
 def main() -> None:
-    """Entry point: user errors become one line on stderr and exit code 2 (input) or 1 (a gate said no)."""
+    """Entry point: user errors become one line on stderr.
+
+    Exit code 2: bad input or config. 1: a gate said no. 70: a defect of ours, with its traceback.
+    """
     from serving.doctor import require_own_packages  # noqa: PLC0415
 
     try:
         require_own_packages()
         app()
     except RetargetError as error:
-        typer.echo(f"{type(error).__name__}: {error}", err=True)
+        typer.echo(f"\n{type(error).__name__}: {error}", err=True)
         sys.exit(error.exit_code)
+    except Exception:  # noqa: BLE001 - a defect must not look like a gate, whose exit code is 1
+        traceback.print_exc()
+        sys.exit(_DEFECT)
 
 
 def _execute(plan: Plan, *, dry_run: bool, log_json: bool) -> None:
@@ -194,6 +204,8 @@ def _execute(plan: Plan, *, dry_run: bool, log_json: bool) -> None:
                 if log_json
                 else _line(job, finished, seconds)
             )
+    if not log_json and total == 1:
+        typer.echo(f"output      {_short(finished.path)}")
 
 
 def _line(job: Job, finished: Run, seconds: float) -> str:
@@ -228,8 +240,15 @@ def _json_line(name: str, finished: Run, seconds: float) -> str:
 def _say_where_to_look(plan: Plan) -> None:
     from training.tracking import ui_command  # noqa: PLC0415
 
-    root = plan.workspace.root
+    root = _short(plan.workspace.root)
+    program = _short(Path(sys.executable).with_name("mlflow"))
     typer.echo("")
     typer.echo(f"report      {root / 'report' / 'current' / 'report.html'}")
     typer.echo(f"decisions   {root / 'score' / 'current' / 'decisions.csv'} (and .parquet)")
-    typer.echo(f"MLflow      {ui_command(root)}")
+    typer.echo(f"MLflow      {ui_command(root, program=program)}")
+
+
+def _short(path: Path) -> Path:
+    """The path from the current folder, when it lies inside."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

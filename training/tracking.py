@@ -261,9 +261,9 @@ def track_run(run: Run, *, folder: Path, project: str, models: Mapping[str, Path
         tracker.register(model, mlflow_run_id=run_id, key=run.run_id, bundle=bundle)
 
 
-def ui_command(folder: Path) -> str:
-    """The command that shows the runs of a folder in a browser."""
-    return f"mlflow ui --backend-store-uri {shlex.quote(_uri(folder.resolve()))}"
+def ui_command(folder: Path, *, program: Path = Path("mlflow")) -> str:
+    """The command that shows the runs of a folder in a browser; `program` is where mlflow is installed."""
+    return f"{shlex.quote(str(program))} ui --backend-store-uri {shlex.quote(_uri(folder))}"
 
 
 def _uri(folder: Path) -> str:

@@ -70,7 +70,7 @@ def test_bad_input_ends_with_2_and_says_what_to_do(project_folder, arguments, wo
 def test_a_gate_ends_with_1(project_folder):
     found = retarget("ingest", project_folder / "project.yaml", "source.max_reject_rate=0.01")
     assert found.returncode == 1
-    assert found.stderr.startswith("GateError: events: ")
+    assert found.stderr.lstrip().startswith("GateError: events: ")
 
 
 def test_doctor_shows_where_the_packages_come_from():
