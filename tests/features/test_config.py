@@ -48,7 +48,12 @@ def load(tmp_path):
     [
         pytest.param(
             "inner: {half_life_day: 3}",
-            ["outer.yaml", "'inner.half_life_day'", "unknown key", "did you mean 'half_life_days'?"],
+            [
+                "outer.yaml",
+                "'inner.half_life_day'",
+                "unknown key",
+                "did you mean 'half_life_days'?",
+            ],
             id="misspelt nested key",
         ),
         pytest.param(
@@ -118,5 +123,7 @@ def test_times_become_utc(load, text, expected):
 
 
 def test_the_hash_depends_on_content_not_on_spelling(load):
-    assert config_hash(load("inner: {half_life_days: 30}")) == config_hash(load("inner:\n  half_life_days: 30.0"))
+    assert config_hash(load("inner: {half_life_days: 30}")) == config_hash(
+        load("inner:\n  half_life_days: 30.0")
+    )
     assert config_hash(load("inner: {half_life_days: 31}")) != config_hash(load(""))

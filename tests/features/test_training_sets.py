@@ -11,7 +11,13 @@ from features.training_sets import UPLIFT_FEATURES, UPLIFT_OUTCOMES, uplift_set
 
 def assigned(*rows):
     table = [
-        {c.EXPERIMENT_ID: "e", c.PERSON_ID: person, c.ASSIGNED_AT: moment, c.ARM: arm, c.PROBABILITY: 0.5}
+        {
+            c.EXPERIMENT_ID: "e",
+            c.PERSON_ID: person,
+            c.ASSIGNED_AT: moment,
+            c.ARM: arm,
+            c.PROBABILITY: 0.5,
+        }
         for person, moment, arm in rows
     ]
     return pa.Table.from_pylist(table, schema=ASSIGNMENTS.schema)
@@ -32,8 +38,12 @@ def outcome(person, moment, revenue):
 
 
 def test_rows_join_by_key_and_look_backwards_only(make_histories, day):
-    histories = make_histories(("a", 1, "x", "t1", 5.0), ("a", 10, "x", "t2", 90.0), ("b", 4, "x", "t3", 7.0))
-    assignments = assigned(("b", day(5), "control"), ("a", day(5), "treated"), ("a", day(10), "control"))
+    histories = make_histories(
+        ("a", 1, "x", "t1", 5.0), ("a", 10, "x", "t2", 90.0), ("b", 4, "x", "t3", 7.0)
+    )
+    assignments = assigned(
+        ("b", day(5), "control"), ("a", day(5), "treated"), ("a", day(10), "control")
+    )
     outcomes = pa.Table.from_pylist(
         [outcome("a", day(10), 90.0), outcome("a", day(5), 1.0), outcome("b", day(5), 2.0)],
         schema=OUTCOMES.schema,

@@ -67,7 +67,9 @@ def test_only_households_sent_a_campaign_have_consent(tables):
 
 
 def test_titles_are_made_of_what_is_known(tables):
-    title = dict(zip(tables.catalog[c.ITEM_ID].to_pylist(), tables.catalog[c.TITLE].to_pylist(), strict=True))
+    title = dict(
+        zip(tables.catalog[c.ITEM_ID].to_pylist(), tables.catalog[c.TITLE].to_pylist(), strict=True)
+    )
     assert title["1001"] == "Type 1 (Category 1)"
     assert title["1006"] == "Type 6 (Category 6), 12 oz"
     assert title["1003"] == "Grocery, 12 oz"
