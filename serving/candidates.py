@@ -74,7 +74,15 @@ def choose_items(
     fallback = np.zeros(items.shape, np.bool_)
     short = np.flatnonzero(items[:, -1] == NO_CODE)
     if len(short):
-        filled = _fill(model, history.take(short), facts, eligibility, items[short], scores[short])
+        filled = _fill(
+            model,
+            history.take(short),
+            facts,
+            eligibility,
+            items[short],
+            scores[short],
+            candidates=candidates,
+        )
         fallback[short] = items[short] != filled[0]
         items[short], scores[short] = filled
     everything = bought_since(items, history, days=np.inf)
@@ -104,12 +112,14 @@ def _fill(
     eligibility: EligibilityConfig,
     items: CodeArray,
     scores: npt.NDArray[np.float32],
+    *,
+    candidates: int,
 ) -> tuple[CodeArray, npt.NDArray[np.float32]]:
     """Continue short rows with the same model over eligible items only."""
     width = items.shape[1]
     allowed = _allowed(model, facts, history, eligibility)
     bought = eligibility.just_bought_days
-    ranked: RankedItems = model.recommend(history, k=2 * width, allowed=allowed)
+    ranked: RankedItems = model.recommend(history, k=candidates, allowed=allowed)
     codes = ranked.codes_in(history.histories)
     fresh = (ranked.items != NO_CODE) & ~bought_since(codes, history, days=bought)
     fresh &= ~(codes[:, :, None] == items[:, None, :]).any(axis=2)
