@@ -519,3 +519,15 @@ REPEATS = TableContract(
     ),
 )
 """Events that repeat an earlier one, each with its own place and the earlier one's."""
+
+REVERSALS = TableContract(
+    "reversals",
+    (
+        Column(c.REFUND_EVENT_ID, _text),
+        Column(c.EVENT_ID, _text),
+        Column(c.QUANTITY, _number, low=0),
+        Column(c.VALUE, _number, nullable=True, low=0),
+    ),
+    key=(c.REFUND_EVENT_ID, c.EVENT_ID),
+)
+"""How much of which purchase a refund or cancellation takes back."""
