@@ -31,7 +31,7 @@ def uniform(units: Iterable[str], *, salt: str) -> FloatArray:
 
     Example:
         >>> uniform(["a", "b"], salt="demo").round(3)
-        array([0.439, 0.671])
+        array([0.445, 0.285])
     """
     prefix = hashlib.sha256(f"{salt}|".encode())
     draws = []
