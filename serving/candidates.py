@@ -119,7 +119,7 @@ def _fill(
     width = items.shape[1]
     allowed = _allowed(model, facts, history, eligibility)
     bought = eligibility.just_bought_days
-    ranked: RankedItems = model.recommend(history, k=candidates, allowed=allowed)
+    ranked: RankedItems = model.recommend(history, k=max(candidates, 2 * width), allowed=allowed)
     codes = ranked.codes_in(history.histories)
     fresh = (ranked.items != NO_CODE) & ~bought_since(codes, history, days=bought)
     fresh &= ~(codes[:, :, None] == items[:, None, :]).any(axis=2)
