@@ -33,8 +33,8 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from features.config import config_hash
+from features.contracts import TableContract, check
 from features.errors import InputError, WorkspaceError
-from features.tables import TableContract, check
 
 MANIFEST: Final = "manifest.json"
 CURRENT: Final = "current"

@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from features import columns as c
+from features.contracts import check
 from features.histories import Histories
-from features.tables import EVENTS, check
+from features.tables import EVENTS
 from serving.jobs import plan_project
 
 ROOT = Path(__file__).parents[1]

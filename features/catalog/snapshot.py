@@ -16,6 +16,7 @@ from pydantic import Field
 from features import columns as c
 from features.catalog.parsed import BoolArray, mask
 from features.config import BaseConfig
+from features.contracts import TableContract, check
 from features.errors import GateError
 from features.store import content_hash
 from features.tables import (
@@ -24,8 +25,6 @@ from features.tables import (
     FEED_CHANGES,
     TIMESTAMP,
     TOMBSTONES,
-    TableContract,
-    check,
 )
 
 _ROWS_PER_HASH: Final = 50_000

@@ -27,9 +27,10 @@ from features.catalog.rules import identity, offers, structure, texts
 from features.catalog.rules.rule import MARKETING_OPERATIONS, FeedRule, Rule
 from features.catalog.taxonomy import read_taxonomy
 from features.config import BaseConfig
+from features.contracts import check
 from features.errors import ConfigError, GateError
 from features.files.rejects import shown
-from features.tables import FEED_ISSUES, FEED_ITEMS, check
+from features.tables import FEED_ISSUES, FEED_ITEMS
 
 KNOWN_ATTRIBUTES: Final = (
     frozenset(FEED_ITEMS.schema.names) - {c.ITEM_ID, c.CATEGORY, c.SALE_STARTS, c.SALE_ENDS}

@@ -9,7 +9,8 @@ from typing import Final
 import pyarrow as pa
 
 from features import columns as c
-from features.tables import REJECTS, check
+from features.contracts import check
+from features.tables import REJECTS
 
 SHOWN_CHARACTERS: Final = 80
 

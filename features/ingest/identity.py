@@ -21,8 +21,9 @@ from scipy.sparse.csgraph import connected_components
 
 from features import columns as c
 from features.config import BaseConfig
+from features.contracts import TableContract, check
 from features.ingest.timestamps import refused
-from features.tables import IDENTITIES, PERSON_MERGES, TIMESTAMP, TableContract, check
+from features.tables import IDENTITIES, PERSON_MERGES, TIMESTAMP
 
 QUARANTINED_IDENTITY: Final = "quarantined_identity"
 

@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 
 from features import columns as c
 from features.config import BaseConfig
+from features.contracts import check
 from features.ingest.timestamps import refused
-from features.tables import REVERSALS, check
+from features.tables import REVERSALS
 
 UNKNOWN_TRANSACTION: Final = "unknown_transaction"
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from features.config import BaseConfig
+from features.contracts import Column, TableContract
 from features.errors import InputError, SchemaError, WorkspaceError
 from features.store import (
     CURRENT,
@@ -19,7 +20,6 @@ from features.store import (
     read_parquet,
     to_json,
 )
-from features.tables import Column, TableContract
 
 NUMBERS = TableContract("numbers", (Column("n", pa.int64(), low=0),), key=("n",))
 

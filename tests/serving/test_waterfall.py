@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from features import columns as c
-from features.tables import WATERFALL, check
+from features.contracts import check
+from features.tables import WATERFALL
 from serving.waterfall import Rule, apply_rules
 
 

@@ -20,6 +20,8 @@ LIST_ATTRIBUTES: Final = frozenset(
 """Attributes an item may have several of; their values are joined by commas."""
 
 _ROWS_PER_BATCH: Final = 10_000
+_OWN_LINE: Final = "line_"
+"""Where an attribute that a feed calls `line` goes: the name is taken by the place of the row."""
 
 Row = Mapping[str, str]
 """Texts by Merchant attribute name."""
@@ -79,7 +81,12 @@ def to_table(rows: Iterator[tuple[int, Row]]) -> pa.Table:
 
 def _batch(lines: list[int], rows: list[Row]) -> pa.Table:
     names = {name: None for row in rows for name in row}
-    columns = {name: pa.array([row.get(name) for row in rows], pa.string()) for name in names}
+    columns = {
+        _OWN_LINE if name == c.LINE else name: pa.array(
+            [row.get(name) for row in rows], pa.string()
+        )
+        for name in names
+    }
     return pa.table({c.LINE: pa.array(lines, pa.int64()), **columns})
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from features import columns as c
 from features.catalog.observed_prices import observed_catalog
+from features.contracts import check
 from features.engines.local import LocalEngine
-from features.tables import CATALOG, check
+from features.tables import CATALOG
 
 ITEMS = ["never", "old", "sold"]
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from features.contracts import check
 from features.ingest.duplicates import DuplicateConfig, deduplicate
 from features.sources.raw_events import RAW_EVENTS
-from features.tables import REJECTS, check
+from features.tables import REJECTS
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 BUY = {

@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features import columns as c
+from features.contracts import check
 from features.engines.local import LocalEngine
 from features.errors import GateError
 from features.ingest.events import clean_events
-from features.tables import EVENTS, REJECTS, check
+from features.tables import EVENTS, REJECTS
 
 NAIVE = pa.timestamp("us")
 SCHEMA = pa.schema(

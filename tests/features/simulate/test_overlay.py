@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 
 from features import columns as c
+from features.contracts import check
 from features.errors import ConfigError
 from features.histories import Histories
 from features.simulate.overlay import (
@@ -19,7 +20,7 @@ from features.simulate.overlay import (
     planted_truth,
 )
 from features.sources.complete_journey import CompleteJourneyConfig, read_complete_journey
-from features.tables import ASSIGNMENTS, EXPOSURES, OUTCOMES, PERSONS, TRUTH, check
+from features.tables import ASSIGNMENTS, EXPOSURES, OUTCOMES, PERSONS, TRUTH
 
 AS_OF = datetime(2017, 12, 25, tzinfo=UTC)
 CONFIG = OverlayConfig(

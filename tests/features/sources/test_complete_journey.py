@@ -9,13 +9,21 @@ import pyarrow.parquet as pq
 import pytest
 
 from features import columns as c
+from features.contracts import check
 from features.errors import InputError
 from features.sources.complete_journey import (
     CompleteJourneyConfig,
     input_hashes,
     read_complete_journey,
 )
-from features.tables import CAMPAIGNS_SENT, CATALOG, EVENTS, PERSONS, REDEMPTIONS, REJECTS, check
+from features.tables import (
+    CAMPAIGNS_SENT,
+    CATALOG,
+    EVENTS,
+    PERSONS,
+    REDEMPTIONS,
+    REJECTS,
+)
 
 AS_OF = datetime(2017, 12, 25, tzinfo=UTC)
 

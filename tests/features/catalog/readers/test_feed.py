@@ -219,6 +219,13 @@ def test_a_feed_larger_than_allowed_is_refused(tmp_path):
         )
 
 
+@pytest.mark.parametrize("content", ["id\tline\n1\tx\n", '[{"id": "1", "line": "x"}]'])
+def test_an_attribute_named_line_does_not_hide_the_place_of_the_row(tmp_path, content):
+    feed = read(tmp_path, content)
+    assert feed.items["line"].to_pylist() in ([1], [2])
+    assert feed.items["line_"].to_pylist() == ["x"]
+
+
 def test_a_declared_format_wins(tmp_path):
     assert items(read(tmp_path, '{"id":"1"}\n', format="jsonl")) == [{"id": "1"}]
     assert items(read(tmp_path, "{id|t\n1|2\n", format="delimited", delimiter="|")) == [
