@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from features.histories import FloatArray
+from features.arrays import FloatArray
 
 HOLDOUT: Final = "holdout"
 TARGETABLE: Final = "targetable"

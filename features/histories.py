@@ -20,12 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features import columns as c
+from features.arrays import CodeArray, FloatArray, IntArray, TextArray
 from features.tables import EVENT_NAMES
-
-IntArray = npt.NDArray[np.int64]
-CodeArray = npt.NDArray[np.int32]
-FloatArray = npt.NDArray[np.float64]
-TextArray = npt.NDArray[np.object_]
 
 MICROSECONDS_PER_DAY: Final = 86_400_000_000
 NO_CODE: Final = -1

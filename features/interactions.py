@@ -8,8 +8,9 @@ import numpy as np
 import scipy.sparse as sp
 from pydantic import Field
 
+from features.arrays import FloatArray
 from features.config import BaseConfig
-from features.histories import AsOf, FloatArray
+from features.histories import AsOf
 from features.tables import EVENT_NAMES
 
 EventName = Literal[EVENT_NAMES]  # type: ignore[valid-type]  # the vocabulary is a tuple, defined once

@@ -9,7 +9,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from features.histories import MICROSECONDS_PER_DAY, FloatArray, Histories, IntArray, same_order
+from features.arrays import FloatArray, IntArray
+from features.histories import MICROSECONDS_PER_DAY, Histories, same_order
 from features.tables import EVENT_NAMES
 
 _PURCHASE: Final = EVENT_NAMES.index("purchase")

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from features.histories import FloatArray
-from serving.waterfall import BoolArray
+from features.arrays import BoolArray, FloatArray
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,10 +8,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from features.histories import NO_CODE, AsOf, CodeArray
+from features.arrays import BoolArray, CodeArray
+from features.histories import NO_CODE, AsOf
 from serving.config import EligibilityConfig
 from serving.eligibility import ItemFacts, bought_since, item_rules
-from serving.waterfall import BoolArray, Verdict, apply_rules
+from serving.waterfall import Verdict, apply_rules
 from training.recommenders.base import RankedItems, Recommender
 
 BUY_AGAIN: Final = "buy_again"

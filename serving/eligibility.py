@@ -10,17 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features import columns as c
-from features.histories import (
-    MICROSECONDS_PER_DAY,
-    AsOf,
-    CodeArray,
-    FloatArray,
-    Histories,
-    IntArray,
-    TextArray,
-)
+from features.arrays import BoolArray, CodeArray, FloatArray, IntArray, TextArray
+from features.histories import MICROSECONDS_PER_DAY, AsOf, Histories
 from serving.config import EligibilityConfig, FrequencyConfig
-from serving.waterfall import BoolArray, Rule
+from serving.waterfall import Rule
 
 HOURS_PER_DAY: Final = 24
 ERASED: Final = "erased"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from features.arrays import FloatArray, TextArray
 from features.assignment import HOLDOUT, TARGETABLE, uniform
-from features.histories import FloatArray, TextArray
 from serving.config import HoldoutConfig
 
 

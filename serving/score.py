@@ -10,10 +10,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from features import columns as c
+from features.arrays import BoolArray, FloatArray, TextArray
 from features.assignment import uniform
 from features.builders.person import person_features
 from features.consent import contactable
-from features.histories import NO_CODE, AsOf, FloatArray, TextArray, microseconds
+from features.histories import NO_CODE, AsOf, microseconds
 from features.project import Project
 from features.segments import funnel_stage
 from features.steps import FEATURES, INGEST, SIMULATE, load_histories
@@ -32,7 +33,7 @@ from serving.candidates import BUY_AGAIN, DISCOVER, STATIC, ChosenItems, choose_
 from serving.config import CampaignConfig
 from serving.eligibility import ERASED, ItemFacts, count_contacts, item_facts, person_rules
 from serving.holdout import Arms, assign_arms
-from serving.waterfall import BoolArray, Verdict, apply_rules
+from serving.waterfall import Verdict, apply_rules
 from training.models import Champions, champions
 from training.recommenders import registry as recommenders
 

@@ -11,9 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from features import columns as c
+from features.arrays import BoolArray
 from features.errors import GateError
-
-BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)

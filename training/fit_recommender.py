@@ -16,14 +16,14 @@ from typing import Annotated, Any, Final, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from features.arrays import BoolArray, CodeArray, FloatArray
 from features.config import BaseConfig
 from features.errors import InputError
-from features.histories import AsOf, CodeArray, FloatArray, Histories
+from features.histories import AsOf, Histories
 from features.interactions import EventName
 from features.tables import EVENT_NAMES
 from training.metrics.intervals import Difference, Interval, holm, resample_persons
 from training.metrics.ranking import (
-    BoolArray,
     Relevant,
     coverage_at_k,
     exposure_gini,

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from features import columns as c
+from features.arrays import BoolArray, FloatArray
 from training.experiments.checks import (
     BalanceCheck,
     SampleRatioCheck,
@@ -22,7 +23,7 @@ from training.experiments.checks import (
 )
 from training.experiments.lift import LiftEstimate, estimate_lift
 from training.metrics.uplift import TocCurve
-from training.uplift.base import FlagArray, FloatArray, OutcomeKind
+from training.uplift.base import OutcomeKind
 from training.uplift.config import UpliftTrainingConfig
 from training.uplift.doubly_robust import doubly_robust_scores
 from training.uplift.encoding import FeatureEncoding
@@ -202,8 +203,8 @@ def _contrasts(n_arms: int) -> Iterator[tuple[list[int], int]]:
 
 def _fit_contrast(
     rows: UpliftRows,
-    train: FlagArray,
-    test: FlagArray,
+    train: BoolArray,
+    test: BoolArray,
     *,
     config: UpliftTrainingConfig,
     treated: int,
@@ -255,8 +256,8 @@ def _fit_contrast(
 
 def _fit_model(
     rows: UpliftRows,
-    used: FlagArray,
-    is_treated: FlagArray,
+    used: BoolArray,
+    is_treated: BoolArray,
     probability: FloatArray,
     *,
     config: UpliftTrainingConfig,
@@ -307,8 +308,8 @@ def _names(treated: Sequence[str]) -> list[str]:
 def _score_table(
     rows: UpliftRows,
     name: str,
-    train: FlagArray,
-    test: FlagArray,
+    train: BoolArray,
+    test: BoolArray,
     uplift: FloatArray,
     expected: FloatArray,
 ) -> pa.Table:

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from features.histories import MICROSECONDS_PER_DAY, NO_CODE, AsOf, FloatArray, IntArray, same_order
+from features.arrays import FloatArray, IntArray
+from features.histories import MICROSECONDS_PER_DAY, NO_CODE, AsOf, same_order
 from features.tables import EVENT_NAMES
 
 

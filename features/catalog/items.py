@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features import columns as c
-from features.catalog.parsed import ID, OTHER, BoolArray, ParsedFeed, mask
+from features.arrays import BoolArray
+from features.catalog.parsed import ID, OTHER, ParsedFeed, mask
 from features.catalog.rules.identity import usual_brand
 from features.catalog.rules.offers import sale_in_other_currency, sale_not_below_price
 from features.contracts import check

@@ -12,14 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features import columns as c
+from features.arrays import BoolArray
 from features.catalog.moments import PERIOD, parse_moment, parse_period
 from features.catalog.money import MONEY, parse_money
 from features.catalog.profiles import Profile
 from features.catalog.taxonomy import Taxonomy
 from features.distinct import map_distinct
 from features.tables import TIMESTAMP
-
-BoolArray = npt.NDArray[np.bool_]
 
 OTHER: Final = "other"
 """Category of an item whose own category is in no taxonomy."""

@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from features import columns as c
-from features.catalog.parsed import BoolArray, mask
+from features.arrays import BoolArray
+from features.catalog.parsed import mask
 from features.config import BaseConfig
 from features.contracts import TableContract, check
 from features.errors import GateError

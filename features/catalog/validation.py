@@ -17,9 +17,10 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from features import columns as c
+from features.arrays import BoolArray
 from features.catalog.items import custom_attributes, feed_items
 from features.catalog.limits import Limits, Severity, read_limits
-from features.catalog.parsed import ID, SALE_PERIOD, BoolArray, ParsedFeed, mask
+from features.catalog.parsed import ID, SALE_PERIOD, ParsedFeed, mask
 from features.catalog.profiles import PROFILES, Vertical
 from features.catalog.readers.feed import FeedReaderConfig
 from features.catalog.readers.raw import LIST_ATTRIBUTES, RawFeed

@@ -20,6 +20,7 @@ from pydantic import Field
 from scipy.sparse.csgraph import connected_components
 
 from features import columns as c
+from features.arrays import IntArray
 from features.config import BaseConfig
 from features.contracts import TableContract, check
 from features.ingest.timestamps import refused
@@ -30,8 +31,6 @@ QUARANTINED_IDENTITY: Final = "quarantined_identity"
 _KINDS: Final = {c.ANONYMOUS_ID: "anonymous:", c.USER_ID: "user:"}
 _NONE: Final = -1
 _DIGEST_BYTES: Final = 10
-
-IntArray = npt.NDArray[np.int64]
 
 
 class IdentityConfig(BaseConfig):

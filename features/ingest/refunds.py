@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features import columns as c
+from features.arrays import FloatArray
 from features.config import BaseConfig
 from features.contracts import check
 from features.ingest.timestamps import refused
@@ -21,8 +22,6 @@ UNKNOWN_TRANSACTION: Final = "unknown_transaction"
 
 _TAKES_BACK: Final = ("refund", "cancel")
 _ENOUGH: Final = 1e-9
-
-FloatArray = npt.NDArray[np.float64]
 
 
 class RefundConfig(BaseConfig):

@@ -18,12 +18,13 @@ import pyarrow as pa
 from pydantic import Field
 
 from features import columns as c
+from features.arrays import FloatArray, IntArray
 from features.assignment import uniform
 from features.builders.person import person_features
 from features.config import BaseConfig, UtcTime
 from features.consent import contactable
 from features.errors import ConfigError
-from features.histories import FloatArray, Histories, IntArray, microseconds
+from features.histories import Histories, microseconds
 from features.outcomes import Outcomes, observed_outcomes
 from features.simulate.response import Response, ResponseConfig, respond
 from features.tables import TIMESTAMP

@@ -26,8 +26,8 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field
 
+from features.arrays import FloatArray, IntArray
 from features.config import BaseConfig
-from features.histories import FloatArray, IntArray
 
 PERSUADABLE: Final = "persuadable"
 MILD: Final = "mild"

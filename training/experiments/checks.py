@@ -7,14 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
+from features.arrays import BoolArray, FloatArray, IntArray
 from features.errors import GateError
-
-FloatArray = npt.NDArray[np.float64]
-FlagArray = npt.NDArray[np.bool_]
-IntArray = npt.NDArray[np.int64]
 
 SAMPLE_RATIO_ALARM: Final = 0.001
 """Below this p-value the arms are not what the recorded probabilities say, and no result may be read."""
@@ -158,7 +154,7 @@ def check_two_arms(unit: Sequence[str], arm: Sequence[str]) -> TwoArmsCheck:
 
 def check_balance(
     matrix: FloatArray,
-    treated: FlagArray,
+    treated: BoolArray,
     probability: FloatArray,
     *,
     names: Sequence[str],
@@ -195,7 +191,7 @@ def check_balance(
     return BalanceCheck(differences, float(np.abs(smd).max()), chi2, df, p_value, passed)
 
 
-def _omnibus(columns: FloatArray, treated: FlagArray, probability: FloatArray) -> tuple[float, int]:
+def _omnibus(columns: FloatArray, treated: BoolArray, probability: FloatArray) -> tuple[float, int]:
     spread = columns.std(axis=0)
     centred = (columns - columns.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     score = centred.T @ (treated - probability)

@@ -6,17 +6,13 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
-import numpy.typing as npt
 import tea_tasting as tt
 import tea_tasting.aggr
 import tea_tasting.metrics
 from scipy import stats
 
+from features.arrays import BoolArray, FloatArray, IntArray
 from features.errors import InputError
-
-FloatArray = npt.NDArray[np.float64]
-FlagArray = npt.NDArray[np.bool_]
-IntArray = npt.NDArray[np.int64]
 
 CONFIDENCE: Final = 0.95
 _OUTCOME: Final = "outcome"
@@ -71,7 +67,7 @@ class LiftEstimate:
 
 def estimate_lift(
     outcome: FloatArray,
-    treated: FlagArray,
+    treated: BoolArray,
     *,
     probability: FloatArray | None = None,
     clusters: IntArray | None = None,
@@ -110,13 +106,13 @@ def estimate_lift(
     return _weighted(outcome, treated, weight, clusters)
 
 
-def _inverse_probability(treated: FlagArray, probability: FloatArray | None) -> FloatArray | None:
+def _inverse_probability(treated: BoolArray, probability: FloatArray | None) -> FloatArray | None:
     if probability is None or np.ptp(probability) < 1e-12:  # noqa: PLR2004 - rounding of a constant
         return None
     return np.where(treated, 1 / probability, 1 / (1 - probability))
 
 
-def _welch(outcome: FloatArray, treated: FlagArray) -> LiftEstimate:
+def _welch(outcome: FloatArray, treated: BoolArray) -> LiftEstimate:
     control, contacted = (_aggregates(outcome[rows]) for rows in (~treated, treated))
     variances = [arm.var(_OUTCOME) / arm.count() for arm in (control, contacted)]
     base, mean = control.mean(_OUTCOME), contacted.mean(_OUTCOME)
@@ -182,7 +178,7 @@ def _aggregates(outcome: FloatArray) -> tea_tasting.aggr.Aggregates:
 
 
 def _weighted(
-    outcome: FloatArray, treated: FlagArray, weight: FloatArray | None, clusters: IntArray | None
+    outcome: FloatArray, treated: BoolArray, weight: FloatArray | None, clusters: IntArray | None
 ) -> LiftEstimate:
     row_weight = np.ones(len(outcome)) if weight is None else weight
     base, base_influence = _mean_and_influence(outcome, ~treated, row_weight)
@@ -222,7 +218,7 @@ def _weighted(
 
 
 def _mean_and_influence(
-    outcome: FloatArray, rows: FlagArray, weight: FloatArray
+    outcome: FloatArray, rows: BoolArray, weight: FloatArray
 ) -> tuple[float, FloatArray]:
     """Weighted mean of one arm, and what each row (zero outside the arm) adds to its error."""
     inside = np.where(rows, weight, 0.0)

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from features.histories import FloatArray
+from features.arrays import FloatArray
 
 _CELLS_AT_ONCE: Final = 4_000_000
 

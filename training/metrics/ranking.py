@@ -16,9 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from features.histories import CodeArray, FloatArray, IntArray
-
-BoolArray = npt.NDArray[np.bool_]
+from features.arrays import BoolArray, CodeArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,8 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+from features.arrays import FloatArray, IntArray
 
 CONFIDENCE = 0.95
 """Level of every interval here: estimate +- 1.96 standard errors."""

@@ -11,11 +11,10 @@ import scipy.sparse as sp
 import threadpoolctl
 from pydantic import Field
 
+from features.arrays import BoolArray, CodeArray, ScoreArray
 from features.errors import ConfigError
-from features.histories import CodeArray
-from training.metrics.ranking import BoolArray
 from training.recommenders.base import ModelConfig, Recommender
-from training.recommenders.top_k import ScoreArray, top_k_dense
+from training.recommenders.top_k import top_k_dense
 
 
 class AlsConfig(ModelConfig):

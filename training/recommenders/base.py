@@ -15,13 +15,13 @@ import pyarrow.compute as pc
 import scipy.sparse as sp
 from pydantic import Field
 
+from features.arrays import BoolArray, CodeArray, ScoreArray, TextArray
 from features.config import validate
 from features.errors import InputError
-from features.histories import AsOf, CodeArray, Histories, TextArray
+from features.histories import AsOf, Histories
 from features.interactions import InteractionConfig, event_weights, interaction_matrix
 from training.bundle import read_bundle, read_text_array, text_array, write_bundle
-from training.metrics.ranking import BoolArray
-from training.recommenders.top_k import NO_ITEM, ScoreArray, fill_popular
+from training.recommenders.top_k import NO_ITEM, fill_popular
 
 _ITEM_IDS: Final = "item_ids.json"
 _POPULAR: Final = "popular"

@@ -10,10 +10,9 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from pydantic import Field
 
-from features.histories import CodeArray
-from training.metrics.ranking import BoolArray
+from features.arrays import BoolArray, CodeArray, ScoreArray
 from training.recommenders.base import ModelConfig, Recommender
-from training.recommenders.top_k import ScoreArray, top_k_sparse
+from training.recommenders.top_k import top_k_sparse
 
 _BM25_SATURATION = 1.2
 _BM25_LENGTH = 0.75

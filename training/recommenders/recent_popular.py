@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from features.histories import CodeArray
-from training.metrics.ranking import BoolArray
+from features.arrays import BoolArray, CodeArray, ScoreArray
 from training.recommenders.base import ModelConfig, Recommender
-from training.recommenders.top_k import ScoreArray, top_k_sparse
+from training.recommenders.top_k import top_k_sparse
 
 
 class RecentPopularConfig(ModelConfig):

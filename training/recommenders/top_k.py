@@ -7,10 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from features.histories import CodeArray
-from training.metrics.ranking import BoolArray
+from features.arrays import BoolArray, CodeArray, ScoreArray
 
-ScoreArray = npt.NDArray[np.float32]
 NO_ITEM = -1
 
 

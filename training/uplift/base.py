@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
+from features.arrays import FloatArray
 from features.config import BaseConfig
-
-FloatArray = npt.NDArray[np.float64]
-FlagArray = npt.NDArray[np.bool_]
-IntArray = npt.NDArray[np.int64]
 
 OutcomeKind = Literal["binary", "continuous"]
 

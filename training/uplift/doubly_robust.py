@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from features.arrays import BoolArray, FloatArray, IntArray
 from features.errors import InputError
-from training.uplift.base import BoosterConfig, FlagArray, FloatArray, IntArray, OutcomeKind
+from training.uplift.base import BoosterConfig, OutcomeKind
 from training.uplift.outcome_models import OutcomeTrainer, make_folds, predict_outcome
 
 
@@ -29,7 +30,7 @@ class DoublyRobustScores:
 
 def effect_scores(
     outcome: FloatArray,
-    treated: FlagArray,
+    treated: BoolArray,
     probability: FloatArray,
     *,
     expected_control: FloatArray | float = 0.0,
@@ -60,7 +61,7 @@ def effect_scores(
 def doubly_robust_scores(
     matrix: FloatArray,
     outcome: FloatArray,
-    treated: FlagArray,
+    treated: BoolArray,
     *,
     probability: FloatArray,
     kind: OutcomeKind,

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.arrays import FloatArray
 from features.errors import SchemaError
 from features.sources.flat_table import number_values, require_columns
-
-FloatArray = npt.NDArray[np.float64]
 
 MAX_LEVELS: Final = 1_000
 """A text column with more levels than this is an identifier, not a feature."""

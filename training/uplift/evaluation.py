@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from features.arrays import BoolArray, FloatArray, IntArray
 from features.errors import GateError
 from training.experiments.checks import BalanceCheck
 from training.metrics.uplift import (
@@ -20,7 +21,6 @@ from training.metrics.uplift import (
     treated_share_by_bin,
     uplift_by_bin,
 )
-from training.uplift.base import FlagArray, FloatArray, IntArray
 
 QINI_CONVENTION: Final = (
     "area between gain curve and diagonal, per head of the test rows, not normalised; "
@@ -66,7 +66,7 @@ def evaluate_ranking(
     score: FloatArray,
     baseline: FloatArray,
     *,
-    treated: FlagArray,
+    treated: BoolArray,
     probability: FloatArray,
     groups: IntArray | None,
     n_bins: int,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from features.arrays import BoolArray, FloatArray, IntArray
 from features.errors import InputError
 from features.histories import MICROSECONDS_PER_DAY
-from training.uplift.base import FlagArray, FloatArray, IntArray
 from training.uplift.config import LastWeeksSplit, RandomSplit
 from training.uplift.rows import UpliftRows
 
@@ -15,7 +15,7 @@ _DAYS_PER_WEEK = 7
 
 def split_rows(
     rows: UpliftRows, split: RandomSplit | LastWeeksSplit, *, target: str
-) -> tuple[FlagArray, FlagArray]:
+) -> tuple[BoolArray, BoolArray]:
     """Train and test rows, each of shape (n_rows,); a row may be in neither.
 
     Raises:
@@ -40,7 +40,7 @@ def split_rows(
     return train, test
 
 
-def _by_time(time: IntArray | None, split: LastWeeksSplit) -> tuple[FlagArray, FlagArray]:
+def _by_time(time: IntArray | None, split: LastWeeksSplit) -> tuple[BoolArray, BoolArray]:
     if time is None:
         raise ValueError("a split by time needs rows with a time")
     test = time > time.max() - split.test_weeks * _DAYS_PER_WEEK * MICROSECONDS_PER_DAY
@@ -48,7 +48,7 @@ def _by_time(time: IntArray | None, split: LastWeeksSplit) -> tuple[FlagArray, F
     return closed, test
 
 
-def _at_random(rows: UpliftRows, target: FloatArray, split: RandomSplit) -> FlagArray:
+def _at_random(rows: UpliftRows, target: FloatArray, split: RandomSplit) -> BoolArray:
     rng = np.random.default_rng(split.seed)
     if rows.group is not None:
         _, person = np.unique(rows.group, return_inverse=True)

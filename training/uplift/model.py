@@ -9,10 +9,11 @@ from typing import Final, Literal, Self
 
 import pyarrow as pa
 
+from features.arrays import FloatArray
 from features.errors import InputError
 from features.store import to_json
 from training.bundle import read_bundle, write_bundle
-from training.uplift.base import FloatArray, OutcomeKind, UpliftLearner
+from training.uplift.base import OutcomeKind, UpliftLearner
 from training.uplift.encoding import FeatureEncoding
 from training.uplift.t_learner import TLearner, TLearnerConfig
 

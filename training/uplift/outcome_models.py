@@ -7,7 +7,8 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 
-from training.uplift.base import BoosterConfig, FlagArray, FloatArray, IntArray, OutcomeKind
+from features.arrays import BoolArray, FloatArray, IntArray
+from training.uplift.base import BoosterConfig, OutcomeKind
 
 
 class OutcomeTrainer:
@@ -42,7 +43,7 @@ class OutcomeTrainer:
             params=self._params,
         ).construct()
 
-    def train(self, rows: FlagArray) -> lgb.Booster:
+    def train(self, rows: BoolArray) -> lgb.Booster:
         """A model of the outcome on the rows that are True, shape (n_rows,)."""
         subset = self._rows.subset(np.flatnonzero(rows), params=self._params)
         return lgb.train(self._params, subset, num_boost_round=self._n_trees)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features import columns as c
+from features.arrays import BoolArray, FloatArray, IntArray
 from features.errors import InputError, SchemaError
 from features.sources.flat_table import (
     FlatTable,
@@ -21,7 +22,6 @@ from features.sources.flat_table import (
     require_columns,
     text_values,
 )
-from training.uplift.base import FlagArray, FloatArray, IntArray
 from training.uplift.config import FlatTableData, HistoriesData
 
 _SUM_TOLERANCE = 0.01
@@ -57,7 +57,7 @@ class UpliftRows:
     def __len__(self) -> int:
         return len(self.arm)
 
-    def subset(self, keep: FlagArray) -> UpliftRows:
+    def subset(self, keep: BoolArray) -> UpliftRows:
         """The rows where `keep` is True, shape (n_rows,)."""
         mask = pa.array(keep)
         return UpliftRows(
@@ -74,7 +74,7 @@ class UpliftRows:
 
     def contrast(
         self, treated: Sequence[int], control: int
-    ) -> tuple[FlagArray, FlagArray, FloatArray]:
+    ) -> tuple[BoolArray, BoolArray, FloatArray]:
         """Rows of a contrast: (kept, treated, probability).
 
         Args:

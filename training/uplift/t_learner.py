@@ -9,8 +9,9 @@ from typing import Final, Literal, Self
 import lightgbm as lgb
 import numpy as np
 
+from features.arrays import BoolArray, FloatArray
 from features.errors import InputError
-from training.uplift.base import BoosterConfig, FlagArray, FloatArray, OutcomeKind
+from training.uplift.base import BoosterConfig, OutcomeKind
 from training.uplift.outcome_models import OutcomeTrainer, predict_outcome
 
 _CONTROL_FILE: Final = "control.txt"
@@ -41,7 +42,7 @@ class TLearner:
         cls,
         matrix: FloatArray,
         outcome: FloatArray,
-        treated: FlagArray,
+        treated: BoolArray,
         *,
         probability: FloatArray,
         kind: OutcomeKind,
@@ -112,7 +113,7 @@ class TLearner:
         return cls(control, treated, config.n_jobs)
 
 
-def _arm_weights(treated: FlagArray, probability: FloatArray) -> FloatArray | None:
+def _arm_weights(treated: BoolArray, probability: FloatArray) -> FloatArray | None:
     """Inverse probability of the arm received, mean one per arm; None where it would be constant."""
     weight = np.where(treated, 1 / probability, 1 / (1 - probability))
     for arm in (treated, ~treated):

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features import columns as c
+from features.arrays import BoolArray
 from features.catalog.limits import Severity
-from features.catalog.parsed import BoolArray, ParsedFeed, mask
+from features.catalog.parsed import ParsedFeed, mask
 from features.catalog.rules.rule import MARKETING_OPERATIONS, MERCHANDISING, Rule
 from features.distinct import map_distinct
 

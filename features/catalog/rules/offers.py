@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features import columns as c
+from features.arrays import BoolArray
 from features.catalog.limits import Limit, Limits, Severity
-from features.catalog.parsed import SALE_PERIOD, BoolArray, ParsedFeed, mask
+from features.catalog.parsed import SALE_PERIOD, ParsedFeed, mask
 from features.catalog.rules.rule import MERCHANDISING, FeedRule, Rule
 from features.tables import AVAILABILITIES, TIMESTAMP
 

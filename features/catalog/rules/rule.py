@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from features.arrays import BoolArray
 from features.catalog.limits import Severity
-from features.catalog.parsed import BoolArray, ParsedFeed
+from features.catalog.parsed import ParsedFeed
 
 MERCHANDISING: Final = "merchandising"
 MARKETING_OPERATIONS: Final = "marketing operations"

@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow.compute as pc
 
 from features import columns as c
+from features.arrays import BoolArray
 from features.catalog.limits import Severity
-from features.catalog.parsed import ID, BoolArray, ParsedFeed, mask
+from features.catalog.parsed import ID, ParsedFeed, mask
 from features.catalog.profiles import PROFILES
 from features.catalog.rules.rule import CREATIVE, MARKETING_OPERATIONS, MERCHANDISING, Rule
 

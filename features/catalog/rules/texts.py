@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow.compute as pc
 
 from features import columns as c
+from features.arrays import BoolArray
 from features.catalog.limits import Limit, Limits, Severity
-from features.catalog.parsed import BoolArray, ParsedFeed, mask
+from features.catalog.parsed import ParsedFeed, mask
 from features.catalog.rules.rule import CREATIVE, MARKETING_OPERATIONS, FeedRule, Rule
 
 CUSTOM_LABELS: Final = (
