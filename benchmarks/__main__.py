@@ -1,0 +1,57 @@
+"""Run every benchmark and print one table: `python -m benchmarks`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks import (
+    assignment,
+    interactions,
+    person_features,
+    qini_interval,
+    ranking_metrics,
+    ranking_ndcg,
+)
+from benchmarks.case import ROUNDS, Case, Timing, measure
+
+BENCHMARKS: tuple[Callable[[], Case[Any]], ...] = (
+    person_features.case,
+    interactions.case,
+    qini_interval.case,
+    ranking_ndcg.case,
+    ranking_metrics.case,
+    assignment.case,
+)
+_LINE = "{:<68} {:>9} {:>14}  {:<36} {:>9} {:>9}"
+
+
+def line(case: Case[Any], timing: Timing) -> str:
+    """One row of the table."""
+    return _LINE.format(
+        case.task,
+        _milliseconds(timing.ours),
+        f"{timing.rows_per_second:,.0f}",
+        case.peer_name or "\u2013",
+        _milliseconds(timing.peer),
+        "\u2013" if timing.ratio is None else f"{timing.ratio:,.1f} x",
+    )
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return "\u2013" if seconds is None else f"{1000 * seconds:,.1f}"
+
+
+def main() -> None:
+    """Print the table row by row, each as soon as it is measured."""
+    print(_LINE.format("task", "ours, ms", "rows per s", "peer", "peer, ms", "peer/ours"))
+    for build in BENCHMARKS:
+        case = build()
+        print(line(case, measure(case)), flush=True)
+    print(
+        f"\nMedians of {ROUNDS} rounds in one process, both sides in turn, after a warm-up that compares their results."
+    )
+
+
+if __name__ == "__main__":
+    main()
