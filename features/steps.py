@@ -143,6 +143,7 @@ def write_truth(project: Project, config: OverlayConfig) -> Run:
             ingested.read(PERSONS),
             config,
             next_decision=project.config.as_of,
+            currency=project.config.currency,
         )
         writer.table(truth, TRUTH, source=TRUTH_STEP)
         figures["rows"] = truth.num_rows

@@ -9,12 +9,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import settings
 
 from features import columns as c
 from features.contracts import check
 from features.histories import Histories
 from features.tables import EVENTS
 from serving.jobs import plan_project
+
+settings.register_profile(
+    "project", deadline=None, derandomize=True
+)  # same cases everywhere, at any speed
+settings.load_profile("project")
 
 ROOT = Path(__file__).parents[1]
 YEAR_STARTS = datetime(2017, 1, 1, tzinfo=UTC)

@@ -115,6 +115,7 @@ def measure(project: Project, config: OverlayConfig) -> Run:
     """The lift of the recorded campaign and the worth of the decisions, beside the planted truth."""
     workspace = project.workspace
     runs = {step: workspace.current(step) for step in (INGEST, SIMULATE, TRUTH_STEP, _SCORE)}
+    currency = project.config.currency
 
     def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
         truth = runs[TRUTH_STEP].read(TRUTH)
@@ -124,8 +125,11 @@ def measure(project: Project, config: OverlayConfig) -> Run:
             runs[SIMULATE].read(EXPOSURES),
             truth,
             experiment_id=config.experiment_id,
+            currency=currency,
         )
-        decisions = measure_decisions(runs[_SCORE].read(DECISIONS), truth, config)
+        decisions = measure_decisions(
+            runs[_SCORE].read(DECISIONS), truth, config, currency=currency
+        )
         writer.json("lift.json", asdict(lift))
         writer.json("policies.json", [asdict(policy) for policy in decisions])
         primary = lift.outcomes[0]

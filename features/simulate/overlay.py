@@ -130,7 +130,12 @@ def overlay_campaign(
 
 
 def planted_truth(
-    histories: Histories, persons: pa.Table, config: OverlayConfig, *, next_decision: datetime
+    histories: Histories,
+    persons: pa.Table,
+    config: OverlayConfig,
+    *,
+    next_decision: datetime,
+    currency: str,
 ) -> pa.Table:
     """The expected effect of an assignment to treatment, given each row's real outcome.
 
@@ -139,6 +144,7 @@ def planted_truth(
         persons: as for `overlay_campaign`.
         config: as for `overlay_campaign`.
         next_decision: one more decision point, for judging decisions made then.
+        currency: of the histories' values.
 
     Returns:
         A table of the truth contract: the campaign's rows under its experiment id, the rows of the next decision under
@@ -147,8 +153,8 @@ def planted_truth(
     campaign = _assigned_rows(histories, persons, _decision_points(config), config)
     following = _assigned_rows(histories, persons, [next_decision], config)
     parts = [
-        _planted_effects(campaign, config.experiment_id, config.margin_rate),
-        _planted_effects(following, next_experiment_id(config), config.margin_rate),
+        _planted_effects(campaign, config.experiment_id, config.margin_rate, currency),
+        _planted_effects(following, next_experiment_id(config), config.margin_rate, currency),
     ]
     return pa.concat_tables(parts)
 
@@ -170,7 +176,9 @@ def _keys(rows: _Rows, experiment_id: str) -> dict[str, Any]:
     }
 
 
-def _planted_effects(rows: _Rows, experiment_id: str, margin_rate: float) -> pa.Table:
+def _planted_effects(
+    rows: _Rows, experiment_id: str, margin_rate: float, currency: str
+) -> pa.Table:
     organic, response = rows.organic, rows.response
     revenue = response.effect_on_revenue(organic.conversion, organic.revenue)
     return pa.table(
@@ -180,6 +188,7 @@ def _planted_effects(rows: _Rows, experiment_id: str, margin_rate: float) -> pa.
             c.EFFECT_CONVERSION: response.effect_on_conversion(organic.conversion),
             c.EFFECT_REVENUE: revenue,
             c.EFFECT_MARGIN: margin_rate * revenue,
+            c.CURRENCY: pa.array([currency] * len(revenue), pa.string()),
             c.PROBABILITY_REACHED: response.reach,
         }
     )

@@ -39,12 +39,14 @@ class MeasuredEffect:
     Attributes:
         outcome: what is measured, per assigned person and week.
         segment: response class, or "" for everybody assigned.
+        unit: of the effect: a currency, or "share" of the assigned.
         lift: the estimate; rows are (person, week), errors are clustered by person.
         planted: mean planted effect over the same rows, both arms.
     """
 
     outcome: str
     segment: str
+    unit: str
     lift: LiftEstimate
     planted: float
 
@@ -89,6 +91,7 @@ class PolicyWorth:
         cost: expected cost of the contacts that reach.
         profit: incremental_margin - cost.
         harmed_contacts: contacts of persons whom a contact harms.
+        currency: of the money.
     """
 
     policy: str
@@ -97,6 +100,7 @@ class PolicyWorth:
     cost: float
     profit: float
     harmed_contacts: float
+    currency: str
 
 
 def measure_campaign(
@@ -106,6 +110,7 @@ def measure_campaign(
     truth: pa.Table,
     *,
     experiment_id: str,
+    currency: str,
 ) -> CampaignLift:
     """Intention-to-treat effects of a campaign with weekly decisions.
 
@@ -115,12 +120,15 @@ def measure_campaign(
         exposures: impressions and ghost impressions.
         truth: planted effects; used only for the columns named planted.
         experiment_id: which experiment.
+        currency: of revenue and margin.
 
     Raises:
         GateError: the arms do not match the recorded probabilities; nothing is reported then.
     """
-    table = assignments.join(outcomes, _KEYS, join_type="inner")
-    rows = table.join(truth, _KEYS, join_type="inner").to_pandas()
+    measured = outcomes.select([*_KEYS, *PLANTED])
+    planted = truth.select([*_KEYS, c.RESPONSE_CLASS, *PLANTED.values()])
+    table = assignments.join(measured, _KEYS, join_type="inner")
+    rows = table.join(planted, _KEYS, join_type="inner").to_pandas()
     rows = rows[rows[c.EXPERIMENT_ID] == experiment_id].sort_values(_KEYS[1:], ignore_index=True)
     treated = (rows[c.ARM] == TREATED).to_numpy()
     chance = np.where(treated, rows[c.PROBABILITY], 1 - rows[c.PROBABILITY])
@@ -139,10 +147,18 @@ def measure_campaign(
         share_reached=exposures.num_rows / len(rows),
         sample_ratio=sample_ratio,
         two_arms=check_two_arms(unit.tolist(), rows[c.ARM].tolist()),
-        outcomes=tuple(_effect(rows, treated, person, everybody, name, "") for name in PLANTED),
+        outcomes=tuple(
+            _effect(rows, treated, person, everybody, name, "", currency) for name in PLANTED
+        ),
         segments=tuple(
             _effect(
-                rows, treated, person, (rows[c.RESPONSE_CLASS] == name).to_numpy(), primary, name
+                rows,
+                treated,
+                person,
+                (rows[c.RESPONSE_CLASS] == name).to_numpy(),
+                primary,
+                name,
+                currency,
             )
             for name in sorted(rows[c.RESPONSE_CLASS].unique())
         ),
@@ -156,16 +172,18 @@ def _effect(
     kept: np.ndarray,
     outcome: str,
     segment: str,
+    currency: str,
 ) -> MeasuredEffect:
     lift = estimate_lift(
         rows.loc[kept, outcome].to_numpy(np.float64), treated[kept], clusters=person[kept]
     )
     planted = float(rows.loc[kept, PLANTED[outcome]].mean())
-    return MeasuredEffect(outcome, segment, lift, planted)
+    unit = "share" if outcome == c.CONVERSION else currency
+    return MeasuredEffect(outcome, segment, unit, lift, planted)
 
 
 def measure_decisions(
-    decisions: pa.Table, truth: pa.Table, config: OverlayConfig
+    decisions: pa.Table, truth: pa.Table, config: OverlayConfig, *, currency: str
 ) -> tuple[PolicyWorth, ...]:
     """The worth of a run's contacts, and of other choices of as many among the same persons.
 
@@ -176,21 +194,24 @@ def measure_decisions(
         decisions: a run of the nightly job at the moment the truth holds as the next decision.
         truth: planted effects.
         config: of the overlay, for its cost per contact.
+        currency: of margin and cost.
     """
     people = decisions.to_pandas()
     people = people[(people[c.RANK] == 1) & people[c.ELIGIBLE] & (people[c.ARM] == TARGETABLE)]
     planted = truth.to_pandas()
     planted = planted[planted[c.EXPERIMENT_ID] == next_experiment_id(config)]
-    rows = people.merge(planted, on=c.PERSON_ID, validate="one_to_one")
+    rows = people.merge(
+        planted.drop(columns=c.CURRENCY, errors="ignore"), on=c.PERSON_ID, validate="one_to_one"
+    )
     rows[c.COST] = config.cost_per_contact * rows[c.PROBABILITY_REACHED]
     count = int(rows[c.CONTACT].sum())
     profit = rows[c.EFFECT_MARGIN] - rows[c.COST]
     return (
-        _worth("this run", rows, rows[c.CONTACT].to_numpy(np.float64)),
-        _worth("random, as many", rows, np.full(len(rows), count / max(len(rows), 1))),
-        _worth("most likely to buy, as many", rows, _top(rows[c.BASE_OUTCOME], count)),
-        _worth("everybody eligible", rows, np.ones(len(rows))),
-        _worth("oracle, as many", rows, _top(profit, count) * (profit > 0).to_numpy()),
+        _worth(currency, "this run", rows, rows[c.CONTACT].to_numpy(np.float64)),
+        _worth(currency, "random, as many", rows, np.full(len(rows), count / max(len(rows), 1))),
+        _worth(currency, "most likely to buy, as many", rows, _top(rows[c.BASE_OUTCOME], count)),
+        _worth(currency, "everybody eligible", rows, np.ones(len(rows))),
+        _worth(currency, "oracle, as many", rows, _top(profit, count) * (profit > 0).to_numpy()),
     )
 
 
@@ -201,8 +222,8 @@ def _top(score: pd.Series, count: int) -> np.ndarray:
     return chosen
 
 
-def _worth(policy: str, rows: pd.DataFrame, contact: np.ndarray) -> PolicyWorth:
+def _worth(currency: str, policy: str, rows: pd.DataFrame, contact: np.ndarray) -> PolicyWorth:
     margin = float((contact * rows[c.EFFECT_MARGIN]).sum())
     cost = float((contact * rows[c.COST]).sum())
     harmed = float((contact * (rows[c.RESPONSE_CLASS] == HARMED)).sum())
-    return PolicyWorth(policy, float(contact.sum()), margin, cost, margin - cost, harmed)
+    return PolicyWorth(policy, float(contact.sum()), margin, cost, margin - cost, harmed, currency)

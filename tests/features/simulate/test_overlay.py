@@ -54,7 +54,7 @@ def campaign(shop):
 @pytest.fixture(scope="module")
 def rows(shop, campaign):
     keys = [c.EXPERIMENT_ID, c.PERSON_ID, c.ASSIGNED_AT]
-    truth = planted_truth(*shop[:2], CONFIG, next_decision=AS_OF)
+    truth = planted_truth(*shop[:2], CONFIG, next_decision=AS_OF, currency="USD")
     check(truth, TRUTH, source="x")
     table = campaign.assignments.join(campaign.outcomes, keys).join(truth, keys)
     return table.to_pandas()
@@ -122,7 +122,7 @@ def test_nothing_of_the_truth_is_in_what_the_campaign_records(campaign):
 
 
 def test_the_next_decision_has_its_own_id(rows, shop):
-    truth = planted_truth(*shop[:2], CONFIG, next_decision=AS_OF).to_pandas()
+    truth = planted_truth(*shop[:2], CONFIG, next_decision=AS_OF, currency="USD").to_pandas()
     following = truth[truth[c.EXPERIMENT_ID] == next_experiment_id(CONFIG)]
     assert following[c.ASSIGNED_AT].unique().tolist() == [AS_OF]
     assert following[c.PERSON_ID].is_unique

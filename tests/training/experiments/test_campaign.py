@@ -68,7 +68,7 @@ def table(rows):
 
 @pytest.fixture(scope="module")
 def measured():
-    return measure_campaign(*campaign_tables(CAMPAIGN), experiment_id="e")
+    return measure_campaign(*campaign_tables(CAMPAIGN), experiment_id="e", currency="USD")
 
 
 def test_effects_stand_beside_the_planted_means(measured):
@@ -104,7 +104,7 @@ def test_errors_are_clustered_by_person(measured):
 def test_an_effect_is_covered_when_the_interval_holds_the_planted_one(planted, covered):
     """The interval is about 0.5 +- 1.96 * 0.31, so -0.11 to 1.11."""
     rows = [(*row[:6], planted, *row[7:]) for row in CAMPAIGN]
-    measured = measure_campaign(*campaign_tables(rows), experiment_id="e")
+    measured = measure_campaign(*campaign_tables(rows), experiment_id="e", currency="USD")
     assert measured.outcomes[0].covered == covered
 
 
@@ -129,13 +129,15 @@ def test_another_experiment_in_the_tables_changes_nothing(measured):
         [(*row[:3], 1 - row[3], 99.0, *row[5:]) for row in CAMPAIGN], experiment_id="other"
     )
     both = [pa.concat_tables([mine, theirs]) for mine, theirs in zip(own, other, strict=True)]
-    again = measure_campaign(both[0], both[1], own[2], both[3], experiment_id="e")
+    again = measure_campaign(both[0], both[1], own[2], both[3], experiment_id="e", currency="USD")
     assert str(again) == str(measured)  # as text, where NaN equals NaN
 
 
 def test_row_order_changes_nothing(measured):
     assert (
-        measure_campaign(*campaign_tables(CAMPAIGN[::-1]), experiment_id="e").outcomes
+        measure_campaign(
+            *campaign_tables(CAMPAIGN[::-1]), experiment_id="e", currency="USD"
+        ).outcomes
         == measured.outcomes
     )
 
@@ -151,12 +153,12 @@ def arm_counts(treated, control):
 def test_a_wrong_sample_ratio_withholds_everything():
     tables = campaign_tables(arm_counts(treated=80, control=20))
     with pytest.raises(GateError, match=r"^experiment 'e': sample-ratio mismatch \(control: 20 of"):
-        measure_campaign(*tables, experiment_id="e")
+        measure_campaign(*tables, experiment_id="e", currency="USD")
 
 
 def test_the_sample_ratio_is_judged_by_the_recorded_probability():
     tables = campaign_tables(arm_counts(treated=80, control=20), treated_share=0.8)
-    check = measure_campaign(*tables, experiment_id="e").sample_ratio
+    check = measure_campaign(*tables, experiment_id="e", currency="USD").sample_ratio
     assert check.expected == pytest.approx((20, 80))
     assert check.chi2 == pytest.approx(0)
 
@@ -204,7 +206,7 @@ def planted(rows=DECIDED):
 
 
 def worth(**changes):
-    policies = measure_decisions(decided(**changes), planted(), CONFIG)
+    policies = measure_decisions(decided(**changes), planted(), CONFIG, currency="USD")
     return {
         policy.policy: (
             policy.contacts,
@@ -251,7 +253,7 @@ def test_no_contact_is_worth_nothing():
 
 
 def test_nobody_eligible_gives_zeros():
-    policies = measure_decisions(decided(rows=()), planted(), CONFIG)
+    policies = measure_decisions(decided(rows=()), planted(), CONFIG, currency="USD")
     assert {(p.contacts, p.incremental_margin, p.profit) for p in policies} == {(0, 0, 0)}
 
 
