@@ -15,6 +15,7 @@ def test_only_consent_in_force_counts(day):
         ("given today", True, day(5), False, False),
         ("refused", False, day(1), False, False),
         ("never asked", None, None, False, False),
+        ("never asked, dated", None, day(1), False, False),
         ("no date", True, None, False, False),
         ("erased", True, day(1), True, False),
     ]

@@ -34,3 +34,9 @@ def test_orders_and_money_inside_the_window(make_histories, day):
 
 def test_the_end_of_the_window_is_exclusive(make_histories, day):
     assert measure(make_histories(*ROWS), day, [0], 10.5).revenue.tolist() == [5 + 100]
+
+
+def test_one_order_is_a_conversion(make_histories, day):
+    outcomes = measure(make_histories(*ROWS), day, [0], 13)
+    assert (outcomes.visits.tolist(), outcomes.conversion.tolist()) == ([1], [1])
+    assert outcomes.first_day.tolist() == [17 - 13]

@@ -29,6 +29,11 @@ def test_best_value_per_cost_until_the_budget_is_spent():
     assert found.budget_binds
 
 
+def test_the_threshold_is_the_least_return_contacted():
+    found = run([4, 9, 3], [1, 1, 1], budget=2)
+    assert (found.threshold, found.budget_binds) == (4.0, True)
+
+
 def test_a_contact_that_does_not_pay_for_itself_is_left_out():
     found = run([0.9, 1.0, -5, np.nan], [1, 1, 1, 1], budget=10)
     assert found.contact.tolist() == [False, True, False, False]

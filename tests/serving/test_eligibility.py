@@ -136,3 +136,8 @@ def test_contacts_are_counted_without_ghosts_in_the_window_only(day):
     ids = pa.chunked_array([["b", "a"]])
     found = count_contacts(exposures, ids, before=microseconds(day(10)), window_days=6)
     assert found.tolist() == [0, 2]
+    edge, inside = (
+        count_contacts(exposures, ids, before=microseconds(day(10)), window_days=days).tolist()
+        for days in (5, 4.9)
+    )
+    assert (edge, inside) == ([0, 2], [0, 1])

@@ -24,6 +24,12 @@ def test_a_person_keeps_the_arm_whoever_else_is_there():
     np.testing.assert_array_equal(arms.arm[100:50:-1], fewer.arm)
 
 
+def test_another_salt_holds_out_others():
+    other = assign_arms(IDS, HoldoutConfig(share=0.1, salt="t"))
+    both = int((assign_arms(IDS, CONFIG).held_out & other.held_out).sum())
+    assert stats.binomtest(both, len(IDS), 0.1 * 0.1).pvalue > 0.001
+
+
 def test_a_larger_share_keeps_everybody_held_out():
     larger = assign_arms(IDS, HoldoutConfig(share=0.3, salt="s"))
     assert (assign_arms(IDS, CONFIG).held_out <= larger.held_out).all()

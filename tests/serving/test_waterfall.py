@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from features import columns as c
 from features.contracts import check
+from features.errors import GateError
 from features.tables import WATERFALL
 from serving.waterfall import Rule, apply_rules
 
@@ -29,6 +31,13 @@ def test_the_first_rule_is_blamed_and_counts_add_up():
     ]
     assert counts == [("first", 4, 2, 2), ("second", 2, 1, 1)]
     check(verdict.table, WATERFALL, source="x")
+
+
+def test_counts_that_do_not_add_up_stop_the_run():
+    """A rule without a name removes without leaving a trace."""
+    rules = [Rule("", np.array([True, False, False]))]
+    with pytest.raises(GateError, match=r"item waterfall: 1 removed \+ 3 left, of 3; removed"):
+        apply_rules(rules, level="item", run_id="r", among=np.ones(3, np.bool_))
 
 
 masks = st.lists(arrays(np.bool_, (3, 4)), min_size=1, max_size=5)
