@@ -6,9 +6,11 @@ import json
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from features.config import BaseConfig
+from features import store
+from features.config import BaseConfig, config_hash
 from features.contracts import Column, TableContract
 from features.errors import InputError, SchemaError, WorkspaceError
 from features.store import (
@@ -58,6 +60,13 @@ def test_the_same_inputs_are_computed_once(workspace):
     assert second.manifest["figures"] == {"rows": 3}
 
 
+def test_a_folder_without_manifest_is_no_finished_run(workspace):
+    run_id = workspace.run_id("count", config=Config(), inputs={}, layer="features")
+    (workspace.root / "count" / run_id).mkdir(parents=True)
+    assert workspace.finished("count", run_id) is None
+    assert not carry_out(workspace, count_up([])).reused
+
+
 @pytest.mark.parametrize("change", [{"config": Config(size=4)}, {"inputs": {"data": "abc"}}])
 def test_another_config_or_input_is_another_run(workspace, change):
     first = carry_out(workspace, count_up([]))
@@ -67,6 +76,34 @@ def test_another_config_or_input_is_another_run(workspace, change):
     back = carry_out(workspace, count_up([]))
     assert back.reused
     assert workspace.current("count").run_id == first.run_id
+
+
+def test_another_step_code_or_library_is_another_run(workspace, monkeypatch):
+    def run_id(step="count"):
+        return workspace.run_id(step, config=Config(), inputs={}, layer="features")
+
+    ids = [run_id(), run_id("other")]
+    monkeypatch.setattr(store, "library_versions", lambda: {"numpy": "0"})
+    ids.append(run_id())
+    monkeypatch.setattr(store, "code_version", lambda _: "changed")
+    ids.append(run_id())
+    assert len(set(ids)) == len(ids)
+
+
+def test_the_code_version_is_that_of_names_and_contents_up_to_the_floor(tmp_path, monkeypatch):
+    for name in ("features/store.py", "features/README.md", "training/fit.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("old")
+    monkeypatch.setattr(store, "__file__", str(tmp_path / "features" / "store.py"))
+    version = code_version.__wrapped__
+    first = version("features")
+    (tmp_path / "features/README.md").write_text("new")
+    (tmp_path / "training/fit.py").write_text("new")
+    assert version("features") == first != version("training")
+    (tmp_path / "features/store.py").write_text("new")
+    changed = version("features")
+    (tmp_path / "features/store.py").rename(tmp_path / "features/shop.py")
+    assert len({first, changed, version("features")}) == 3
 
 
 def test_a_failed_run_leaves_the_last_good_one_in_force(workspace):
@@ -98,6 +135,7 @@ def test_the_manifest_vouches_for_every_file(workspace):
     assert run.manifest["files"] == {"numbers.parquet": file_hash(run.path / "numbers.parquet")}
     assert run.manifest["tables"]["numbers"] == {"rows": 3, "schema": {"n": "int64"}}
     assert run.manifest["config"] == {"size": 3}
+    assert run.manifest["config_hash"] == config_hash(Config())
 
 
 def test_two_workspaces_get_the_same_bytes(tmp_path):
@@ -131,6 +169,34 @@ def test_csv_cells_that_a_spreadsheet_would_run_are_made_inert(workspace):
 
     lines = (carry_out(workspace, compute).path / "cells.csv").read_text().splitlines()
     assert lines[1:] == ['"\'=1+1",-1', '"\'+x",2', '"\'-x",3', '"\'@x",4', '"fine",5', ",6"]
+
+
+def test_a_tab_or_a_return_before_a_formula_is_made_inert_too(workspace):
+    def compute(writer, figures):
+        writer.csv("cells.csv", pa.table({"t": ["\t=1+1", "\r=1+1"]}))
+
+    text = (carry_out(workspace, compute).path / "cells.csv").read_bytes().decode()
+    assert text == '"t"\n"\'\t=1+1"\n"\'\r=1+1"\n'
+
+
+def test_arrays_are_never_pickled(workspace, tmp_path):
+    objects = np.array([{}], dtype=object)
+
+    def compute(writer, figures):
+        writer.arrays("objects", {"a": objects})
+
+    with pytest.raises(ValueError, match="Object arrays cannot be saved"):
+        carry_out(workspace, compute)
+    np.save(tmp_path / "a.npy", objects, allow_pickle=True)
+    with pytest.raises(ValueError, match="Python objects in dtype"):
+        read_arrays(tmp_path)
+
+
+def test_a_table_is_checked_again_when_it_is_read(workspace):
+    run = carry_out(workspace, count_up([]))
+    pq.write_table(pa.table({"n": [-1]}), run.path / "numbers.parquet")
+    with pytest.raises(SchemaError, match=r"numbers.parquet: column 'n' has 1 bad rows"):
+        run.read(NUMBERS)
 
 
 def test_arrays_come_back_memory_mapped(workspace):

@@ -77,6 +77,22 @@ def test_bought_since_is_per_person_and_inclusive(make_histories, day):
     assert bought_since(candidates, view, days=1.9).tolist() == [[False] * 3, [False] * 3]
 
 
+def test_an_event_or_a_place_without_item_is_no_purchase_of_a_neighbour(make_histories, day):
+    """Pairs are coded as person x items + item: an item of -1 must not reach into the row before."""
+    view = make_histories(
+        ("a", 1, "zest", None, 1.0),
+        ("b", 1, "milk", None, 1.0),
+        ("c", 1, None, None, 1.0, "page_view"),
+    ).everyone(day(2))
+    (last,) = view.histories.item_codes(pa.array(["zest"]))
+    candidates = np.array([[last, -1]] * 3, np.int32)
+    assert bought_since(candidates, view, days=9).tolist() == [
+        [True, False],
+        [False] * 2,
+        [False] * 2,
+    ]
+
+
 def test_person_rules(make_histories, day):
     histories = make_histories(
         ("a", 1, "x", None, 1.0), ("b", 9, "x", None, 1.0), ("d", 20, "x", None, 1.0)

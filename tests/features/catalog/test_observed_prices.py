@@ -56,6 +56,20 @@ def test_price_and_availability_are_what_recent_sales_show(engine, make_events, 
     ]
 
 
+def test_the_window_starts_with_its_first_moment(engine, make_events, day):
+    events = make_events(("a", 15, "sold", "t1", 4.0), ("a", 14.99, "old", "t2", 4.0))
+    prices = snapshot(engine, events, day(25))[c.PRICE].to_pylist()
+    assert prices == [None, None, 4.0]
+
+
+def test_a_price_is_per_unit_in_cents_and_of_purchases_only(engine, make_events, day):
+    events = make_events(("a", 20, "sold", "t1", 10.0), ("a", 21, "sold", None, 99.0, "view"))
+    place = events.schema.get_field_index(c.QUANTITY)
+    events = events.set_column(place, events.schema.field(place), pa.array([3.0, 1.0]))
+    row = snapshot(engine, events, day(25)).to_pylist()[2]
+    assert (row[c.PRICE], row[c.LAST_SOLD]) == (round(10 / 3, 2), day(20))
+
+
 def test_later_sales_change_nothing(engine, make_events, day):
     before = snapshot(engine, make_events(*ROWS), day(25))
     later = (("a", 25, "old", "t6", 1.0), ("a", 26, "sold", "t7", 500.0))

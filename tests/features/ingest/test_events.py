@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pytest
@@ -13,7 +14,7 @@ from features import columns as c
 from features.contracts import check
 from features.engines.local import LocalEngine
 from features.errors import GateError
-from features.ingest.events import clean_events
+from features.ingest.events import _require_balance, clean_events
 from features.tables import EVENTS, REJECTS
 
 NAIVE = pa.timestamp("us")
@@ -83,10 +84,15 @@ def test_an_anonymous_id_is_an_identity(engine):
     assert clean(engine, {c.USER_ID: None, c.ANONYMOUS_ID: "cookie"}).rejects.num_rows == 0
 
 
+def test_a_value_of_nothing_is_a_value(engine):
+    assert clean(engine, {c.VALUE: 0.0}).rejects.num_rows == 0
+
+
 def test_times_become_utc_and_events_are_sorted(engine):
     early, late = datetime(2017, 1, 1), datetime(2017, 1, 2)  # noqa: DTZ001 - as above
     events = clean(engine, {c.TIME: late}, {c.TIME: early}, {c.TIME: early}).events
     assert check(events, EVENTS, source="x")[c.EVENT_ID].to_pylist() == ["e2", "e3", "e1"]
+    assert events[c.TIME].to_pylist() == [when.replace(tzinfo=UTC) for when in (early, early, late)]
 
 
 def test_too_many_rejects_stop_the_run(engine):
@@ -94,6 +100,14 @@ def test_too_many_rejects_stop_the_run(engine):
         clean(engine, {}, {c.QUANTITY: 0.0}, {c.QUANTITY: 0.0}, max_reject_rate=0.5)
     assert "66.7% of 3 rows were refused, most for 'bad_quantity' (2)" in str(caught.value)
     assert caught.value.exit_code == 1
+
+
+def test_a_row_that_vanishes_stops_the_run(engine):
+    lost = replace(clean(engine, {}, {c.QUANTITY: 0.0}), rows_in=3)
+    with pytest.raises(
+        GateError, match=r"3 rows came in, 2 went out; rows in = rows out \+ rejects"
+    ):
+        _require_balance(lost)
 
 
 wrong = st.sampled_from(

@@ -39,6 +39,13 @@ def test_classes_sizes_and_reach():
     np.testing.assert_allclose(found.won_value, [0.8 * 40, 0, 0.8 * 14.9, 0.8 * 15, 0.8 * 20])
 
 
+def test_the_harmed_come_before_the_indifferent():
+    """Many small baskets: annoyed, whatever they are worth."""
+    features = pa.table({"orders_28d": [10.0], "order_value": [1.0], "gap_ratio": [2.0]})
+    found = respond(features, CONFIG)
+    assert (found.response_class.tolist(), found.loss.tolist()) == (["harmed"], [0.1])
+
+
 def test_a_gain_counts_without_an_order_and_a_loss_with_one():
     features = pa.table(
         {
