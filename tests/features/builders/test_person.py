@@ -49,6 +49,24 @@ def test_a_history_with_three_orders(make_histories, day):
     )
 
 
+def test_a_window_holds_its_first_moment(make_histories, day):
+    rows = [("a", 100 - days, "x", f"t{days}", 2.0) for days in (7, 28)]
+    names = ("orders_7d", "orders_28d", "spend_28d")
+    at_the_edge = features_of(make_histories(*rows), "a", day(100))
+    outside = features_of(make_histories(*rows), "a", day(100 + 1 / 64))
+    assert [at_the_edge[name] for name in names] == [1, 2, 2 * 2.0]
+    assert [outside[name] for name in names] == [0, 1, 2.0]
+
+
+def test_the_longest_window_holds_its_first_moment(make_histories, day):
+    histories = make_histories(("a", 9, "x", "t1", 2.0), ("a", 9, "y", "t1", 2.0))
+    at_the_edge = features_of(histories, "a", day(9 + 91))
+    outside = features_of(histories, "a", day(9 + 91 + 1 / 64))
+    names = ("orders_91d", "spend_91d", "lines_per_order", "distinct_items_91d")
+    assert [at_the_edge[name] for name in names] == [1, 4, 2, 2]
+    assert [outside[name] for name in names] == [0, 0, pytest.approx(np.nan, nan_ok=True), 0]
+
+
 def test_one_order_of_unknown_value(make_histories, day):
     found = features_of(make_histories(*ROWS), "b", day(100))
     missing = {name for name, value in found.items() if np.isnan(value)}

@@ -87,6 +87,18 @@ def test_effects_stand_beside_the_planted_means(measured):
     )
 
 
+def test_shares_and_money_name_their_unit(measured):
+    assert [m.unit for m in (*measured.outcomes, *measured.segments)] == [
+        "share",
+        "USD",
+        "USD",
+        "share",
+        "share",
+    ]
+    policies = measure_decisions(decided(), planted(), CONFIG, currency="EUR")
+    assert {policy.currency for policy in policies} == {"EUR"}
+
+
 def test_errors_are_clustered_by_person(measured):
     # per person: sum over rows of (outcome - arm mean) / rows of the arm, controls with the other sign
     sums = [
