@@ -71,8 +71,7 @@ class CleanEvents:
     @property
     def counts(self) -> Mapping[str, int]:
         """Rejected rows per reason code."""
-        found = self.rejects[c.REASON_CODE].value_counts().to_pylist()
-        return {entry["values"]: entry["counts"] for entry in found}
+        return _counts(self.rejects)
 
 
 def clean_events(raw_: Any, engine: LocalEngine, *, max_reject_rate: float) -> CleanEvents:
@@ -102,7 +101,7 @@ def clean_events(raw_: Any, engine: LocalEngine, *, max_reject_rate: float) -> C
         rows_in=int(raw_.count().execute()),
     )
     _require_balance(result)
-    _require_quality(result, max_reject_rate)
+    require_quality(result.rejects, result.rows_in, max_reject_rate=max_reject_rate)
     return result
 
 
@@ -134,13 +133,24 @@ def _require_balance(result: CleanEvents) -> None:
         )
 
 
-def _require_quality(result: CleanEvents, max_reject_rate: float) -> None:
-    rate = result.rejects.num_rows / max(result.rows_in, 1)
+def require_quality(rejects: pa.Table, rows: int, *, max_reject_rate: float) -> None:
+    """Stop here when too many rows were refused.
+
+    Raises:
+        GateError: naming the commonest reason.
+    """
+    rate = rejects.num_rows / max(rows, 1)
     if rate > max_reject_rate:
-        reason, count = max(result.counts.items(), key=lambda item: item[1])
+        counts = _counts(rejects)
+        reason = min(counts, key=lambda code: (-counts[code], code))
         raise GateError(
             "events",
-            f"{rate:.1%} of {result.rows_in} rows were refused, most for '{reason}' ({count})",
+            f"{rate:.1%} of {rows} rows were refused, most for '{reason}' ({counts[reason]})",
             rule=f"at most {max_reject_rate:.1%} may be",
             next_step="Mend the source, or raise 'max_reject_rate' if these rows may be lost.",
         )
+
+
+def _counts(rejects: pa.Table) -> dict[str, int]:
+    found = rejects[c.REASON_CODE].value_counts().to_pylist()
+    return {entry["values"]: entry["counts"] for entry in found}

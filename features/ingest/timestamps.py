@@ -114,7 +114,7 @@ def refused(
             pa.table(
                 {
                     c.REASON_CODE: pa.array([code] * chosen.num_rows, pa.string()),
-                    c.SOURCE: _numbered(chosen),
+                    c.SOURCE: numbered_sources(chosen),
                     c.LINE: chosen[c.LINE],
                     c.RAW_VALUE: value.cast(pa.string()),
                 }
@@ -123,7 +123,8 @@ def refused(
     return pa.concat_tables(parts)
 
 
-def _numbered(events: pa.Table) -> pa.ChunkedArray:
+def numbered_sources(events: pa.Table) -> pa.ChunkedArray:
+    """The source of each row; the second and later rows of one line are told apart as `source#2` ..."""
     place = events.select([c.SOURCE, c.LINE]).to_pandas()
     nth = place.groupby([c.SOURCE, c.LINE], sort=False).cumcount().to_numpy() + 1
     suffix = pa.array([f"#{n}" if n > 1 else "" for n in nth.tolist()], pa.string())
