@@ -10,15 +10,20 @@ import pytest
 from scipy import stats
 
 from features import columns as c
+from features.builders.person import person_features
 from features.contracts import check
 from features.errors import ConfigError
 from features.histories import Histories
+from features.outcomes import Outcomes
 from features.simulate.overlay import (
     OverlayConfig,
+    _perturb,
+    _Rows,
     next_experiment_id,
     overlay_campaign,
     planted_truth,
 )
+from features.simulate.response import Response, ResponseConfig, respond
 from features.sources.complete_journey import CompleteJourneyConfig, read_complete_journey
 from features.tables import ASSIGNMENTS, EXPOSURES, OUTCOMES, PERSONS, TRUTH
 
@@ -102,6 +107,113 @@ def test_the_measured_effect_is_the_planted_one(rows):
         error = np.sqrt(one.var() / len(one) + other.var() / len(other))
         assert abs(one.mean() - other.mean() - rows[planted].mean()) < 4 * error
         assert rows[planted].abs().max() > 0
+
+
+def perturbed(*cases, config=CONFIG):
+    """Outcomes of (visits, revenue, chance to win, chance to lose, contacted) rows; first orders fall on day 3."""
+    visits, revenue, gain, loss, contacted = (
+        np.array(column) for column in zip(*cases, strict=True)
+    )
+    count = len(visits)
+    rows = _Rows(
+        person=np.arange(count),
+        time=np.zeros(count, np.int64),
+        person_id=np.array([f"p{n}" for n in range(count)], dtype=object),
+        unit=[f"p{n}|week" for n in range(count)],
+        organic=Outcomes(visits, revenue, np.where(visits > 0, 3, -1)),
+        response=Response(np.full(count, "x"), gain, loss, np.ones(count), np.full(count, 8.0)),
+    )
+    return _perturb(rows, contacted, config)
+
+
+def test_a_contact_wins_where_there_is_no_order_and_loses_where_there_is_one():
+    sure, never = 1.0, 0.0
+    first_day = CONFIG.model_copy(update={"response": ResponseConfig(first_day_share=1)})
+    found = perturbed(
+        (0, 0.0, sure, never, True),
+        (0, 0.0, never, sure, True),
+        (2, 9.0, never, sure, True),
+        (2, 9.0, sure, never, True),
+        (0, 0.0, sure, sure, False),
+        (2, 9.0, sure, sure, False),
+        config=first_day,
+    )
+    assert found.visits.tolist() == [1, 0, 0, 2, 0, 2]
+    assert found.conversion.tolist() == [1, 0, 0, 1, 0, 1]
+    assert found.revenue.tolist() == [8, 0, 0, 9, 0, 9]
+    assert found.first_day.tolist() == [0, -1, -1, 3, -1, 3]
+
+
+def test_chances_to_win_and_lose_are_those_declared():
+    count = 4000
+    won = perturbed(*[(0, 0.0, 0.3, 0.0, True)] * count).conversion.sum()
+    kept = perturbed(*[(1, 9.0, 0.0, 0.3, True)] * count).conversion.sum()
+    assert stats.binomtest(int(won), count, 0.3).pvalue > 0.001
+    assert stats.binomtest(int(count - kept), count, 0.3).pvalue > 0.001
+
+
+def test_won_orders_fall_on_the_first_day_or_evenly_on_the_others():
+    count = 6000
+    found = perturbed(*[(0, 0.0, 1.0, 0.0, True)] * count).first_day
+    on_day = np.bincount(found, minlength=7)
+    share = CONFIG.response.first_day_share
+    expected = count * np.array([share, *[(1 - share) / 6] * 6])
+    assert len(on_day) == 7
+    assert stats.chisquare(on_day, expected).pvalue > 0.001
+
+
+def test_only_the_reached_among_the_treated_change(shop, campaign):
+    """Where every contact would change a week, the changed are those with a real impression."""
+    config = CONFIG.model_copy(
+        update={
+            "response": ResponseConfig(
+                persuadable_gain=1, mild_gain=1, harmed_loss=1, indifferent_order_value=0
+            )
+        }
+    )
+    keys = [c.PERSON_ID, c.ASSIGNED_AT]
+    outcomes = run(*shop[:2], config=config)
+    nothing = CONFIG.model_copy(
+        update={"response": ResponseConfig(persuadable_gain=0, mild_gain=0, harmed_loss=0)}
+    )
+    before, after = (
+        table.to_pandas().set_index(keys)[c.CONVERSION]
+        for table in (run(*shop[:2], config=nothing).outcomes, outcomes.outcomes)
+    )
+    changed = set(before.index[before != after])
+    exposures = outcomes.exposures.to_pandas()
+    contacts = exposures[~exposures[c.GHOST]].set_index([c.PERSON_ID, c.TIME]).index
+    assert changed
+    assert changed <= set(contacts)
+    assert len(contacts) < (outcomes.assignments.to_pandas()[c.ARM] == "treated").sum()
+
+
+def test_margins_are_a_share_of_revenue(rows):
+    rate = CONFIG.margin_rate
+    np.testing.assert_allclose(rows[c.MARGIN], rate * rows[c.REVENUE])
+    np.testing.assert_allclose(rows[c.EFFECT_MARGIN], rate * rows[c.EFFECT_REVENUE])
+
+
+def test_nobody_is_assigned_before_their_first_event(shop, rows):
+    events = shop[2].to_pandas()
+    first = rows[c.PERSON_ID].map(events.groupby(c.PERSON_ID)[c.TIME].min())
+    assert (first < rows[c.ASSIGNED_AT]).all()
+
+
+def test_the_truth_is_the_response_to_what_was_known_then(shop, rows):
+    histories = shop[0]
+    view = histories.as_of(
+        histories.person_rows(pa.array(rows[c.PERSON_ID])),
+        rows[c.ASSIGNED_AT].astype("datetime64[us, UTC]").astype("int64").to_numpy(),
+    )
+    expected = respond(person_features(view), CONFIG.response)
+    assert rows[c.RESPONSE_CLASS].tolist() == expected.response_class.tolist()
+    np.testing.assert_array_equal(rows[c.PROBABILITY_REACHED], expected.reach)
+
+
+def test_a_person_is_drawn_anew_every_week(rows):
+    treated = (rows[c.ARM] == "treated").groupby(rows[c.PERSON_ID]).mean()
+    assert ((treated > 0) & (treated < 1)).mean() > 0.9
 
 
 def test_ghosts_are_drawn_blind_to_the_arm(campaign):
