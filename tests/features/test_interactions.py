@@ -32,6 +32,12 @@ def test_an_event_without_weight_counts_nothing(make_histories, day):
     assert matrix.nnz == 2
 
 
+def test_an_event_without_item_counts_nothing_whatever_its_weight(make_histories, day):
+    histories = make_histories(("a", 1, None, None, 1.0, "page_view"), ("a", 1, "x", None, 1.0))
+    config = InteractionConfig(weights={"page_view": 5.0, "purchase": 1.0}, half_life_days=1)
+    assert interaction_matrix(histories.everyone(day(2)), config).toarray().tolist() == [[0.5]]
+
+
 def test_rows_follow_the_view_and_unknown_persons_are_empty(make_histories, day):
     histories = make_histories(*ROWS)
     rows = histories.person_rows(pa.array(["nobody", "a"]))

@@ -258,6 +258,13 @@ def test_the_oracle_contacts_nobody_at_a_loss():
     assert found["oracle, as many"] == expected(2, 2.0 + 1.0, 0.8 + 0.6, 0)
 
 
+def test_the_oracle_looks_at_profit_not_at_margin():
+    """Who is reached more often costs more: 1.0 - 0.5 * 1.0 is less than 0.9 - 0.5 * 0.5."""
+    rows = (("p1", True, 0.5, 1.0, 1.0, "mild"), ("p2", False, 0.5, 0.9, 0.5, "mild"))
+    *_, oracle = measure_decisions(decided(rows), planted(rows), CONFIG, currency="USD")
+    assert (oracle.contacts, oracle.profit) == (1, pytest.approx(0.9 - COST * 0.5))
+
+
 def test_no_contact_is_worth_nothing():
     found = worth(contacts=set())
     nothing = expected(0, 0, 0, 0)
