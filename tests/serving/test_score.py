@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from features import columns as c
+from features.builders.person import person_features
 from features.consent import contactable
 from features.histories import microseconds
 from features.project import Project
 from features.steps import FEATURES, INGEST, SIMULATE, load_histories
-from features.tables import CATALOG, DECISIONS, EXPOSURES, PERSONS, WATERFALL
+from features.tables import ASSIGNMENTS, CATALOG, DECISIONS, EXPOSURES, PERSONS, WATERFALL
 from serving.config import CampaignConfig
-from serving.score import CONTACTED, SCORE
+from serving.score import CONTACTED, NOT_WORTH_IT, OVER_BUDGET, SCORE, _forecast, _kinds, score
+from training.models import champions
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +96,92 @@ def test_every_item_is_in_stock_priced_as_in_the_catalog_and_allowed(project, ca
 
 def test_the_budget_holds(campaign, people):
     assert 0 < people[c.EXPECTED_COST].sum() <= campaign.budget.amount
+
+
+@pytest.fixture(scope="module")
+def view(project, people):
+    """Everybody's history at the moment of decision, in the order of `people`."""
+    histories = load_histories(project.workspace.current(FEATURES))
+    return histories.as_of(
+        histories.person_rows(pa.array(people.index)), microseconds(project.config.as_of)
+    )
+
+
+@pytest.fixture(scope="module")
+def cost(project, campaign):
+    """A contact costs only where it reaches, as often as in the campaign before."""
+    simulated = project.workspace.current(SIMULATE)
+    reached = simulated.read(EXPOSURES).num_rows / simulated.read(ASSIGNMENTS).num_rows
+    assert 0 < reached < 1
+    return campaign.budget.cost_per_contact * reached
+
+
+def test_value_and_cost_are_uplift_times_order_times_margin_and_price_times_reach(
+    project, campaign, people, view, cost
+):
+    features = person_features(view)
+    model = champions(project, recommender=campaign.recommender).uplift()
+    order = features["order_value"].to_numpy()
+    value = model.predict(features) * order * campaign.margin_rate
+    np.testing.assert_allclose(people[c.EXPECTED_VALUE], value)
+    np.testing.assert_allclose(people[c.EXPECTED_COST], np.where(people[c.CONTACT], cost, 0.0))
+
+
+def test_an_unknown_order_value_is_the_median_of_the_known(campaign):
+    people = SimpleNamespace(
+        features=pa.table({"order_value": [10.0, np.nan, 30.0, 80.0]}), reach=0.5
+    )
+    model = SimpleNamespace(
+        predict=lambda _: np.array([0.1, 0.1, 0.1, -0.1]), predict_control=lambda _: np.zeros(4)
+    )
+    found = _forecast(people, SimpleNamespace(uplift=lambda: model), campaign)
+    rate = campaign.margin_rate
+    np.testing.assert_allclose(found.value, [1 * rate, 3 * rate, 3 * rate, -8 * rate])
+    np.testing.assert_allclose(found.cost, campaign.budget.cost_per_contact * 0.5)
+
+
+def test_the_three_kinds_of_recommendation():
+    kinds = _kinds(np.array([True, True, False]), np.array([True, False, False]))
+    assert kinds.to_pylist() == ["buy_again", "discover", "static"]
+
+
+def test_those_not_contacted_are_too_dear_or_came_too_late(project, campaign, people, cost):
+    free = people[people[c.ELIGIBLE] & (people[c.ARM] == "targetable")]
+    reason = free[c.REASON_CODES].str.partition(";")[0]
+    worth = free[c.EXPECTED_VALUE] >= campaign.budget.min_return * cost
+    assert (reason[~worth] == NOT_WORTH_IT).all()
+    assert (reason[worth & ~free[c.CONTACT]] == OVER_BUDGET).all()
+    assert set(reason) == {CONTACTED, NOT_WORTH_IT, OVER_BUDGET}
+    assert project.workspace.current(SCORE).manifest["figures"]["budget_binds"]
+    least = free.loc[free[c.CONTACT], c.EXPECTED_VALUE].min()
+    assert free.loc[reason == OVER_BUDGET, c.EXPECTED_VALUE].max() <= least
+
+
+def test_an_item_is_bought_again_when_its_person_bought_it_before(decisions, people, view):
+    row, position = view.events()
+    item = view.histories.item_ids[view.histories.item[position]]
+    bought = set(zip(people.index[row], item, strict=True))
+    shown = decisions[decisions[c.ITEM_ID].notna()]
+    again = [pair in bought for pair in zip(shown[c.PERSON_ID], shown[c.ITEM_ID], strict=True)]
+    assert shown[c.RECO_KIND].tolist() == ["buy_again" if was else "discover" for was in again]
+
+
+def test_nothing_is_written_about_an_erased_person(finished_project, tmp_path, campaign, people):
+    project = Project(shutil.copytree(finished_project, tmp_path / "copy", symlinks=True))
+    workspace = project.workspace
+    erased = people.index[people[c.CONTACT]][0]
+    path = workspace.current(INGEST).path / "persons.parquet"
+    persons = pq.read_table(path)
+    place = persons.schema.get_field_index(c.ERASED)
+    flag = pc.equal(persons[c.PERSON_ID], erased)
+    pq.write_table(persons.set_column(place, persons.schema.field(place), flag), path)
+    shutil.rmtree(workspace.root / SCORE)
+    run = score(project, campaign)
+    decisions = run.read(DECISIONS)
+    assert erased not in decisions[c.PERSON_ID].to_pylist()
+    assert len(decisions[c.PERSON_ID].unique()) == len(people) - 1
+    first = run.read(WATERFALL).to_pylist()[0]
+    assert (first[c.RULE], first[c.COUNT_REMOVED]) == ("erased", 1)
 
 
 def test_the_waterfall_accounts_for_everybody(project, people):
