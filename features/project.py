@@ -7,8 +7,11 @@ from pathlib import Path
 
 from pydantic import Field
 
+from features.catalog.feed import FeedSourceConfig
 from features.config import BaseConfig, ConfigT, UtcTime, load_config
-from features.sources.complete_journey import CompleteJourneyConfig
+from features.ingest.cleaning import CleaningConfig
+from features.ingest.item_ids import ItemIdConfig
+from features.sources.registry import SourceConfig
 from features.store import Workspace
 
 PROJECT_FILE = "project.yaml"
@@ -29,8 +32,20 @@ class ProjectConfig(BaseConfig):
     currency: str = Field(pattern=r"^[A-Z]{3}$")
     """ISO 4217 code of all money in the project."""
 
-    source: CompleteJourneyConfig
-    """Where the facts come from; `kind` picks the reader."""
+    source: SourceConfig
+    """Where events come from; `kind` picks the reader."""
+
+    feed: FeedSourceConfig | None = None
+    """The product feed. Without one, items, prices and availability are what sales show."""
+
+    received_at: UtcTime | None = None
+    """Moment of delivery: later events are not believed. None = `as_of`."""
+
+    cleaning: CleaningConfig = CleaningConfig()
+    """What is believed of the events."""
+
+    item_ids: ItemIdConfig = ItemIdConfig()
+    """How item ids of events become those of the feed, and how many must."""
 
 
 class Project:

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from features import columns as c
 from features.builders.person import person_features
 from features.histories import Histories
+from features.ingest.facts import gather_facts, input_hashes
 from features.project import Project, ProjectConfig
 from features.simulate.overlay import OverlayConfig, overlay_campaign, planted_truth
-from features.sources.complete_journey import input_hashes, read_complete_journey
+from features.sources.complete_journey import CompleteJourneyConfig
 from features.store import Run, RunWriter, read_arrays, read_parquet
 from features.tables import (
     ASSIGNMENTS,
-    CAMPAIGNS_SENT,
     CATALOG,
     EVENTS,
     EXPOSURES,
     OUTCOMES,
     PERSONS,
-    REDEMPTIONS,
     REJECTS,
     TRUTH,
 )
@@ -40,32 +41,26 @@ def ingest(project: Project) -> Run:
     config = project.config
 
     def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
-        tables = read_complete_journey(config.source, as_of=config.as_of)
-        events = writer.table(tables.events.events, EVENTS, source="events")
-        rejects = writer.table(tables.events.rejects, REJECTS, source="rejects")
-        catalog = writer.table(tables.catalog, CATALOG, source="products")
-        persons = writer.table(tables.persons, PERSONS, source="households")
-        writer.table(tables.campaigns_sent, CAMPAIGNS_SENT, source="campaigns")
-        writer.table(tables.redemptions, REDEMPTIONS, source="coupon_redemptions")
-        in_catalog = pa.compute.is_in(events[c.ITEM_ID], value_set=catalog[c.ITEM_ID])
+        facts = gather_facts(config, folder=project.folder)
+        for contract, table in facts.tables:
+            writer.table(table, contract, source=contract.name)
+        events, catalog = facts.table(EVENTS), facts.table(CATALOG)
         figures |= {
-            "rows_in": tables.events.rows_in,
+            **facts.figures,
             "events": events.num_rows,
-            "rejects": rejects.num_rows,
-            "rejects_by_reason": dict(tables.events.counts),
-            "persons": persons.num_rows,
+            "rejects": facts.table(REJECTS).num_rows,
+            "persons": facts.table(PERSONS).num_rows,
             "items": catalog.num_rows,
-            "items_in_stock": catalog.num_rows - catalog[c.AVAILABILITY].null_count,
-            "id_match_rate": pa.compute.mean(in_catalog).as_py(),
-            "first_event": events[c.TIME][0].as_py().isoformat(),
-            "last_event": events[c.TIME][-1].as_py().isoformat(),
+            "items_in_stock": pc.sum(pc.equal(catalog[c.AVAILABILITY], "in_stock")).as_py() or 0,
+            "first_event": pc.min(events[c.TIME]).as_py().isoformat(),
+            "last_event": pc.max(events[c.TIME]).as_py().isoformat(),
         }
 
     return project.workspace.carry_out(
         INGEST,
         compute,
         config=_facts_config(config),
-        inputs=input_hashes(config.source),
+        inputs=input_hashes(config, folder=project.folder),
         layer=_LAYER,
     )
 
@@ -168,8 +163,10 @@ def load_histories(run: Run) -> Histories:
 
 def _facts_config(config: ProjectConfig) -> ProjectConfig:
     """The project config without what does not change the facts: where they are written and read."""
-    source = config.source.model_copy(update={"folder": None})
-    return config.model_copy(update={"workspace": ".", "source": source})
+    source = config.source
+    if isinstance(source, CompleteJourneyConfig):
+        source = source.model_copy(update={"folder": None})
+    return config.model_copy(update={"workspace": Path(), "source": source})
 
 
 def _moment(project: Project) -> dict[str, str]:

@@ -89,7 +89,7 @@ def clean(
         checked.rejects.schema.get_field_index(c.SOURCE),
         REJECTS.schema.field(c.SOURCE),
         numbered_sources(checked.rejects),
-    )
+    ).cast(REJECTS.schema)
     refused = [raw.rejects, admitted.rejects, stitched.rejects, settled.rejects, misfits]
     require_quality(pa.concat_tables(refused), raw.rows, max_reject_rate=config.max_reject_rate)
     parts = [*refused, once.rejects]

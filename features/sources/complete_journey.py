@@ -24,7 +24,6 @@ from features.config import BaseConfig
 from features.engines import local
 from features.errors import InputError
 from features.ingest.events import CleanEvents, clean_events, in_utc
-from features.store import file_hash
 
 CURRENCY: Final = "USD"
 _SOURCE: Final = "complete_journey/transactions"
@@ -101,14 +100,10 @@ _NEEDED: Final = {
 }  # fmt: skip
 
 
-def input_hashes(config: CompleteJourneyConfig) -> dict[str, str]:
-    """Content hash of every file read, by name.
-
-    Raises:
-        InputError: a file is missing.
-    """
+def journey_files(config: CompleteJourneyConfig) -> list[Path]:
+    """The files that are read."""
     folder = config.folder or _package_folder()
-    return {name: file_hash(folder / f"{name}.parquet") for name in _NEEDED}
+    return [folder / f"{name}.parquet" for name in _NEEDED]
 
 
 def _package_folder() -> Path:

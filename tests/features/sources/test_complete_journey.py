@@ -13,7 +13,6 @@ from features.contracts import check
 from features.errors import InputError
 from features.sources.complete_journey import (
     CompleteJourneyConfig,
-    input_hashes,
     read_complete_journey,
 )
 from features.tables import (
@@ -94,8 +93,6 @@ def test_a_missing_file_is_named(copy):
     (copy / "products.parquet").unlink()
     with pytest.raises(InputError, match=r"products.parquet: no such file"):
         read_complete_journey(config(copy), as_of=AS_OF)
-    with pytest.raises(InputError, match=r"products.parquet: cannot be read \(No such file"):
-        input_hashes(config(copy))
 
 
 def test_a_missing_column_is_named(copy):

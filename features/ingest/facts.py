@@ -1,0 +1,215 @@
+"""From a project's sources to its canonical tables: every kind of source ends in the same ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features import columns as c
+from features.catalog.feed import FeedSourceConfig, read_feed_catalog
+from features.catalog.observed_prices import observed_catalog
+from features.contracts import TableContract
+from features.engines.local import LocalEngine
+from features.ingest.cleaning import Cleaned, clean
+from features.ingest.item_ids import ItemIdConfig, feed_ids, match_items
+from features.ingest.persons import persons_of
+from features.project import ProjectConfig
+from features.sources.complete_journey import CompleteJourneyConfig, read_complete_journey
+from features.sources.registry import EventSourceConfig, read_events, source_files
+from features.store import file_hash
+from features.tables import (
+    CAMPAIGNS_SENT,
+    CATALOG,
+    EVENTS,
+    FEED_ATTRIBUTES,
+    FEED_ISSUES,
+    FEED_ITEMS,
+    IDENTITIES,
+    PERSON_MERGES,
+    PERSONS,
+    REDEMPTIONS,
+    REJECTS,
+    REPEATS,
+    REVERSALS,
+)
+
+_PRICE_WINDOW_DAYS: Final = 28
+_Tables = tuple[tuple[TableContract, pa.Table], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """The tables of an ingestion and what to say about them.
+
+    Attributes:
+        tables: contract and unchecked table; events, rejects, catalog and persons are always among them.
+        figures: counts for the manifest.
+    """
+
+    tables: _Tables
+    figures: dict[str, Any]
+
+    def table(self, contract: TableContract) -> pa.Table:
+        """The table of a contract."""
+        return next(table for known, table in self.tables if known is contract)
+
+
+def input_hashes(config: ProjectConfig, *, folder: Path) -> dict[str, str]:
+    """Content hash of every file an ingestion reads, by place and name.
+
+    Raises:
+        InputError: a file is missing.
+    """
+    files = source_files(config.source, folder=folder)
+    if config.feed is not None:
+        files = [*files, (folder / config.feed.file).resolve()]
+    return {f"{number:04d} {path.name}": file_hash(path) for number, path in enumerate(files)}
+
+
+def gather_facts(config: ProjectConfig, *, folder: Path) -> Facts:
+    """Read, clean and check everything a project's sources give.
+
+    Args:
+        config: the project.
+        folder: where relative paths start.
+
+    Raises:
+        InputError: a file is missing or cannot be read.
+        GateError: too much was refused, the feed is not publishable, or too few item ids match it.
+    """
+    if isinstance(config.source, CompleteJourneyConfig):
+        return _complete_journey(config, config.source)
+    return _events_and_feed(config, config.source, folder)
+
+
+def _complete_journey(config: ProjectConfig, source: CompleteJourneyConfig) -> Facts:
+    tables = read_complete_journey(source, as_of=config.as_of)
+    clean_events = tables.events
+    return Facts(
+        tables=(
+            (EVENTS, clean_events.events),
+            (REJECTS, clean_events.rejects),
+            (CATALOG, tables.catalog),
+            (PERSONS, tables.persons),
+            (CAMPAIGNS_SENT, tables.campaigns_sent),
+            (REDEMPTIONS, tables.redemptions),
+        ),
+        figures={
+            "rows_in": clean_events.rows_in,
+            "rejects_by_reason": dict(clean_events.counts),
+            "id_match_rate": _share_known(clean_events.events, tables.catalog),
+        },
+    )
+
+
+def _events_and_feed(config: ProjectConfig, source: EventSourceConfig, folder: Path) -> Facts:
+    engine = LocalEngine()
+    raw = read_events(source, folder=folder)
+    received_at = config.received_at or config.as_of
+    cleaned = clean(raw, config.cleaning, engine, received_at=received_at)
+    found: dict[str, Any] = {}
+    if config.feed is None:
+        events = cleaned.events
+        extra: _Tables = ()
+        catalog = _catalog_of_sales(events, config, engine)
+    else:
+        events, catalog, extra, found = _with_feed(
+            cleaned.events, config.feed, config.item_ids, config, folder
+        )
+    return Facts(
+        tables=(
+            (EVENTS, events),
+            (REJECTS, cleaned.rejects),
+            (CATALOG, catalog),
+            (PERSONS, persons_of(events)),
+            (IDENTITIES, cleaned.identities),
+            (PERSON_MERGES, cleaned.merges),
+            (REPEATS, cleaned.repeats),
+            (REVERSALS, cleaned.reversals),
+            *extra,
+        ),
+        figures={
+            **_counts(cleaned),
+            **found,
+            "id_match_rate": _share_known(events, catalog),
+        },
+    )
+
+
+def _with_feed(
+    events: pa.Table,
+    feed: FeedSourceConfig,
+    item_ids: ItemIdConfig,
+    config: ProjectConfig,
+    folder: Path,
+) -> tuple[pa.Table, pa.Table, _Tables, dict[str, Any]]:
+    """Events under the feed's item ids, the catalog, the feed's tables and figures."""
+    delivered = read_feed_catalog(feed, folder=folder, as_of=config.as_of)
+    validation = delivered.validation
+    report = match_items(events, validation.items, item_ids)
+    report.require(item_ids)
+    named = pc.coalesce(feed_ids(events[c.ITEM_ID], validation.items, item_ids), events[c.ITEM_ID])
+    place = events.schema.get_field_index(c.ITEM_ID)
+    tables = (
+        (FEED_ITEMS, validation.items),
+        (FEED_ATTRIBUTES, validation.attributes),
+        (FEED_ISSUES, validation.issues),
+    )
+    figures = {
+        "feed": validation.figures(),
+        "id_match_rates": report.rates.to_pylist(),
+        "unmatched_ids": [list(entry) for entry in report.unmatched],
+    }
+    return (
+        events.set_column(place, EVENTS.schema.field(c.ITEM_ID), named),
+        delivered.catalog,
+        tables,
+        figures,
+    )
+
+
+def _catalog_of_sales(events: pa.Table, config: ProjectConfig, engine: LocalEngine) -> pa.Table:
+    """Without a feed, the items are those that events name, and prices are what sales show."""
+    ids = pc.unique(events[c.ITEM_ID]).drop_null()
+    nothing = pa.nulls(len(ids), pa.string())
+    items = pa.table(
+        {
+            c.ITEM_ID: ids,
+            c.TITLE: ids,
+            c.CATEGORY: pa.array(["other"] * len(ids), pa.string()),
+            c.PRODUCT_TYPE: nothing,
+            c.BRAND: nothing,
+        }
+    )
+    return observed_catalog(
+        engine.table(items),
+        events,
+        engine,
+        as_of=config.as_of,
+        window_days=_PRICE_WINDOW_DAYS,
+        currency=config.currency,
+    )
+
+
+def _counts(cleaned: Cleaned) -> dict[str, Any]:
+    return {
+        "rows_in": cleaned.rows,
+        "row_rejects": cleaned.row_rejects,
+        "events_in": cleaned.events_in,
+        "rejects_by_reason": cleaned.counts,
+        "repeats": cleaned.repeats.num_rows,
+        "reversals": cleaned.reversals.num_rows,
+        "person_merges": cleaned.merges.num_rows,
+        "quarantined_ids": int(pc.sum(cleaned.identities[c.QUARANTINED]).as_py() or 0),
+    }
+
+
+def _share_known(events: pa.Table, catalog: pa.Table) -> float | None:
+    """Share of events with an item whose item is in the catalog; None without such events."""
+    known = pc.is_in(events[c.ITEM_ID].drop_null(), value_set=catalog[c.ITEM_ID])
+    share: float | None = pc.mean(known).as_py()
+    return share
