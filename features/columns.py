@@ -167,3 +167,31 @@ MERGED_INTO: Final = "merged_into"
 KEPT_SOURCE: Final = "kept_source"
 KEPT_LINE: Final = "kept_line"
 REFUND_EVENT_ID: Final = "refund_event_id"
+
+# quality checks
+DAY: Final = "day"
+HOUR: Final = "hour"
+WEEK: Final = "week"
+PERSONS: Final = "persons"
+EVENTS: Final = "events"
+SEGMENT: Final = "segment"
+
+# what sales, cost and calendar say about an item
+MARGIN_SHARE: Final = "margin_share"
+MARGIN_TIER: Final = "margin_tier"
+UNITS_SOLD: Final = "units_sold"
+BEST_SELLER: Final = "best_seller"
+SEASON_SHARE: Final = "season_share"
+SEASON_INDEX: Final = "season_index"
+SEASONALITY: Final = "seasonality"
+
+# what was seen on landing pages, and items held back for it
+OBSERVED_AT: Final = "observed_at"
+STATUS_CODE: Final = "status_code"
+LOAD_SECONDS: Final = "load_seconds"
+FINAL_URL: Final = "final_url"
+
+# listings with a place and an end
+START_DATE: Final = "start_date"
+LATITUDE: Final = "latitude"
+LONGITUDE: Final = "longitude"

@@ -361,3 +361,59 @@ REVERSALS = TableContract(
     key=(c.REFUND_EVENT_ID, c.EVENT_ID),
 )
 """How much of which purchase a refund or cancellation takes back."""
+
+ITEM_ENRICHMENT = TableContract(
+    "item_enrichment",
+    (
+        Column(c.ITEM_ID, _text),
+        Column(c.MARGIN_SHARE, _number, nullable=True, high=1),
+        Column(c.MARGIN_TIER, _text),
+        Column(c.UNITS_SOLD, _number, low=0),
+        Column(c.BEST_SELLER, _flag),
+        Column(c.SEASON_SHARE, _number, nullable=True, low=0, high=1),
+        Column(c.SEASON_INDEX, _number, nullable=True, low=0),
+        Column(c.SEASONALITY, _text, values=("in_season", "off_season", "all_year", "unknown")),
+    ),
+    key=(c.ITEM_ID,),
+)
+"""What cost, sales and calendar say about each item of a feed."""
+
+PAGE_OBSERVATIONS = TableContract(
+    "page_observations",
+    (
+        Column(c.ITEM_ID, _text),
+        Column(c.OBSERVED_AT, TIMESTAMP),
+        Column(c.PRICE, _number, nullable=True, low=0),
+        Column(c.CURRENCY, _text, nullable=True),
+        Column(c.AVAILABILITY, _text, nullable=True, values=AVAILABILITIES),
+        Column(c.STATUS_CODE, pa.int64(), nullable=True, low=100, high=599),
+        Column(c.LOAD_SECONDS, _number, nullable=True, low=0),
+        Column(c.FINAL_URL, _text, nullable=True),
+    ),
+    key=(c.ITEM_ID, c.OBSERVED_AT),
+)
+"""What a visit to an item's landing page found; null = not looked at, or not readable."""
+
+ITEM_SUPPRESSIONS = TableContract(
+    "item_suppressions",
+    (
+        Column(c.ITEM_ID, _text),
+        Column(c.REASON_CODE, _text),
+        Column(c.OWNER, _text),
+    ),
+    key=(c.ITEM_ID, c.REASON_CODE),
+)
+"""Items held back, one row per reason, and who mends it."""
+
+LISTINGS = TableContract(
+    "listings",
+    (
+        Column(c.ITEM_ID, _text),
+        Column(c.START_DATE, TIMESTAMP, nullable=True),
+        Column(c.EXPIRATION_DATE, TIMESTAMP, nullable=True),
+        Column(c.LATITUDE, _number, nullable=True, low=-90, high=90),
+        Column(c.LONGITUDE, _number, nullable=True, low=-180, high=180),
+    ),
+    key=(c.ITEM_ID,),
+)
+"""When an item's listing ends, when the thing listed begins, and where it is; null = no such limit."""
