@@ -91,7 +91,7 @@ def item_rules(
     """The rules for each (person, candidate) pair, in order.
 
     Args:
-        candidates: item codes, shape (n, k), -1 = no candidate.
+        candidates: item codes, shape (n, k), -1 = no candidate, or an item the histories do not hold.
         items: catalog facts per code.
         history: one row per person, n rows.
         eligibility: limits.
@@ -99,7 +99,7 @@ def item_rules(
     blocked = np.isin(items.category, eligibility.blocked_categories)
     code = np.maximum(candidates, 0)
     return [
-        Rule("not_in_catalog", ~items.known[code]),
+        Rule("not_in_catalog", (candidates < 0) | ~items.known[code]),
         Rule("blocked_category", blocked[code]),
         Rule("not_in_stock", ~items.in_stock[code]),
         Rule("no_price", ~items.priced[code]),

@@ -76,6 +76,7 @@ def person_features(history: AsOf) -> pa.Table:
         columns.item,
         columns.transaction,
         columns.value,
+        columns.n_items,
     )
     first, last, orders_ever, orders, spend, lines, distinct = raw
     day = float(MICROSECONDS_PER_DAY)
@@ -119,6 +120,7 @@ def _scan(
     item: npt.NDArray[np.int32],
     transaction: npt.NDArray[np.int32],
     value: FloatArray,
+    n_items: int,
 ) -> tuple[IntArray, IntArray, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
     """One pass over each row's slice, newest first."""
     rows = len(start)
@@ -129,8 +131,8 @@ def _scan(
     spend = np.zeros((rows, len(_WINDOWS)))
     lines = np.zeros(rows)
     distinct = np.zeros(rows)
+    seen_by = np.full(n_items, NO_CODE, np.int64)  # last row that counted the item
     for row in range(rows):
-        seen = set([np.int32(NO_CODE)])  # noqa: C405 - numba needs a typed, non-empty set
         newer = -1
         for position in range(stop[row] - 1, start[row] - 1, -1):
             if event[position] != _PURCHASE:
@@ -150,6 +152,7 @@ def _scan(
                     spend[row, window] += money
             if age <= _WINDOWS[len(_WINDOWS) - 1]:
                 lines[row] += 1
-                seen.add(item[position])
-        distinct[row] = len(seen) - 1
+                if item[position] != NO_CODE and seen_by[item[position]] != row:
+                    seen_by[item[position]] = row
+                    distinct[row] += 1
     return first, last, orders_ever, orders, spend, lines, distinct

@@ -228,7 +228,8 @@ def _perturb(rows: _Rows, contacted: npt.NDArray[np.bool_], config: OverlayConfi
     lost = contacted & converts & (draw < response.loss)
     later = rows.draw(f"{config.experiment_id}|day") >= config.response.first_day_share
     spread = rows.draw(f"{config.experiment_id}|later") * (config.horizon_days - 1)
-    day_won = np.where(later, 1 + spread.astype(np.int64), 0)
+    last_day = config.horizon_days - 1
+    day_won = np.where(later, np.minimum(1 + spread.astype(np.int64), last_day), 0)
     return Outcomes(
         visits=np.where(won, 1, np.where(lost, 0, organic.visits)),
         revenue=np.where(won, response.won_value, np.where(lost, 0.0, organic.revenue)),

@@ -8,9 +8,12 @@ from typing import Final
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from features import columns as c
+from features.arrays import BoolArray
 from features.assignment import TARGETABLE
+from features.errors import InputError
 from features.simulate.overlay import CONTROL, TREATED, OverlayConfig, next_experiment_id
 from features.simulate.response import HARMED
 from training.experiments.checks import (
@@ -29,6 +32,7 @@ PLANTED: Final = {
 }
 """Outcomes measured, the primary one first, and the column of their planted effect."""
 
+_FEWEST_ROWS: Final = 2
 _KEYS: Final = [c.EXPERIMENT_ID, c.PERSON_ID, c.ASSIGNED_AT]
 
 
@@ -67,7 +71,8 @@ class CampaignLift:
         share_reached: share of assigned rows with an impression or ghost impression.
         sample_ratio, two_arms: checks that had to pass.
         outcomes: effects over everybody assigned, the primary outcome first.
-        segments: effects on the primary outcome by planted response class.
+        segments: effects on the primary outcome by planted response class; classes with fewer than two rows in an arm are
+            left out.
     """
 
     experiment_id: str
@@ -123,6 +128,7 @@ def measure_campaign(
         currency: of revenue and margin.
 
     Raises:
+        InputError: an assignment without outcome.
         GateError: the arms do not match the recorded probabilities; nothing is reported then.
     """
     measured = outcomes.select([*_KEYS, *PLANTED])
@@ -130,6 +136,7 @@ def measure_campaign(
     table = assignments.join(measured, _KEYS, join_type="inner")
     rows = table.join(planted, _KEYS, join_type="inner").to_pandas()
     rows = rows[rows[c.EXPERIMENT_ID] == experiment_id].sort_values(_KEYS[1:], ignore_index=True)
+    _require_outcomes(len(rows), _count(assignments, experiment_id), experiment_id)
     treated = (rows[c.ARM] == TREATED).to_numpy()
     chance = np.where(treated, rows[c.PROBABILITY], 1 - rows[c.PROBABILITY])
     sample_ratio = check_sample_ratio(
@@ -144,7 +151,7 @@ def measure_campaign(
         experiment_id=experiment_id,
         rows=len(rows),
         persons=len(np.unique(person)),
-        share_reached=exposures.num_rows / len(rows),
+        share_reached=_count(exposures, experiment_id) / len(rows),
         sample_ratio=sample_ratio,
         two_arms=check_two_arms(unit.tolist(), rows[c.ARM].tolist()),
         outcomes=tuple(
@@ -161,8 +168,28 @@ def measure_campaign(
                 currency,
             )
             for name in sorted(rows[c.RESPONSE_CLASS].unique())
+            if _large_enough(treated[(rows[c.RESPONSE_CLASS] == name).to_numpy()])
         ),
     )
+
+
+def _count(table: pa.Table, experiment_id: str) -> int:
+    return int(pc.sum(pc.equal(table[c.EXPERIMENT_ID], experiment_id)).as_py() or 0)
+
+
+def _large_enough(treated: BoolArray) -> bool:
+    """A segment is measured with at least two rows in each arm."""
+    return bool(min(treated.sum(), (~treated).sum()) >= _FEWEST_ROWS)
+
+
+def _require_outcomes(found: int, assigned: int, experiment_id: str) -> None:
+    if found != assigned:
+        raise InputError(
+            f"experiment '{experiment_id}'",
+            f"{assigned - found} of {assigned} assignments have no outcome or no planted effect",
+            rule="everybody assigned is measured",
+            next_step="Run 'retarget simulate' again; every assignment needs exactly one outcome.",
+        )
 
 
 def _effect(

@@ -56,7 +56,9 @@ def campaign_tables(rows, *, experiment_id="e", treated_share=0.5):
         }
         for key, row in zip(keys, rows, strict=True)
     ]
-    exposures = pa.table({c.EXPOSURE_ID: [str(n) for n in range(6)]})
+    exposures = pa.table(
+        {c.EXPOSURE_ID: [str(n) for n in range(6)], c.EXPERIMENT_ID: [experiment_id] * 6}
+    )
     return (table(assignments), table(outcomes), exposures, table(truth))
 
 
