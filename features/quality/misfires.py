@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +26,8 @@ OFF_PAGE: Final = "purchases_off_confirmation_page"
 WORST: Final = 10
 
 _ITEM_GROUP: Final = "item"
+_NOT_SHOWN: Final = (r"^(?:[A-Za-z][A-Za-z0-9+.-]*:)?//(?:[^/?#]*@)?", r"(?s)[?#].*$")
+"""Parts of an address that are not shown: scheme and user, query and fragment."""
 
 
 def _readable(pattern: str) -> str:
@@ -228,7 +230,11 @@ def _orders(purchases: pa.Table) -> pa.Table:
 
 def _worst(pages: pa.ChunkedArray, wrong: BoolArray) -> list[dict[str, Any]]:
     """Addresses with most wrong events, without query: it may hold personal data."""
-    bare = map_distinct(pages, _bare, pa.string())
+    bare = pages.combine_chunks().dictionary_encode()
+    texts = bare.dictionary
+    for pattern in _NOT_SHOWN:
+        texts = pc.replace_substring_regex(texts, pattern, "")
+    bare = texts.take(bare.indices)
     grouped = pa.table({c.PAGE: bare, "wrong": pa.array(wrong).cast(pa.int64())}).group_by(
         c.PAGE, use_threads=False
     )
@@ -237,11 +243,3 @@ def _worst(pages: pa.ChunkedArray, wrong: BoolArray) -> list[dict[str, Any]]:
     order = [("wrong", "descending"), (c.PAGE, "ascending")]
     rows = counted.filter(pc.greater(counted["wrong"], 0)).sort_by(order).slice(0, WORST)
     return [{**row, c.PAGE: shown(row[c.PAGE])} for row in rows.to_pylist()]
-
-
-def _bare(address: str) -> str:
-    try:
-        parts = urlsplit(address)
-    except ValueError:  # such as an unclosed [ of an IPv6 host
-        return address.partition("?")[0].partition("#")[0]
-    return f"{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -29,6 +29,21 @@ _EPOCH: Final = date(1970, 1, 1)
 _MONDAY: Final = 3
 """1970-01-01 was a Thursday: three days after a Monday."""
 
+_LOOKED_AT: Final = [
+    c.EVENT_ID,
+    c.EVENT_NAME,
+    c.TIME,
+    c.ANONYMOUS_ID,
+    c.USER_ID,
+    c.PERSON_ID,
+    c.ITEM_ID,
+    c.TRANSACTION_ID,
+    c.PAGE,
+    c.SOURCE,
+    c.CONSENT_PERSONALISATION,
+    c.CONSENT_MEASUREMENT,
+]
+
 _DATED: Final = re.compile(r"\d{4}([-_.]\d{2}){1,2}|\d{4,}")
 
 
@@ -37,7 +52,7 @@ class Observed:
     """Events before a moment.
 
     Attributes:
-        events: columns of the events table with `day`, `hour` (numbers since 1970 UTC) and undated `source`.
+        events: the columns that checks look at, with `day` and `hour` (numbers since 1970 UTC) and undated `source`.
         as_of: the moment.
         later: events at or after it, left out.
         first_judged: day number; what ended before that day is shown and raises no alert.
@@ -79,7 +94,10 @@ def observe(
         recent_days: what ended more than so many days before `as_of` raises no alert; None = everything may.
         engine: what runs the aggregates; None = a local one.
     """
-    past = events.filter(pc.less(events[c.TIME], pa.scalar(as_of, TIMESTAMP)))
+    before = pc.less(events[c.TIME], pa.scalar(as_of, TIMESTAMP))
+    past = events.select(_LOOKED_AT)
+    if not pc.all(before).as_py():
+        past = past.filter(before)
     time = past[c.TIME].cast(pa.int64()).to_numpy()
     place = past.schema.get_field_index(c.SOURCE)
     sources = map_distinct(past[c.SOURCE], undated, pa.string())

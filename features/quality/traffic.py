@@ -103,8 +103,8 @@ def _bots(observed: Observed, config: TrafficConfig) -> pa.Table:
     least = min(config.max_actions_per_hour + 1, config.monotonous_actions)
     counts = observed.events[c.PERSON_ID].value_counts()
     busy = counts.filter(pc.greater_equal(pc.struct_field(counts, [1]), least))
-    chosen = pc.is_in(observed.events[c.PERSON_ID], value_set=pc.struct_field(busy, [0]))
-    events = observed.engine.table(observed.events.select(list(columns)).filter(chosen))
+    chosen = observed.engine.table(pa.table({c.PERSON_ID: pc.struct_field(busy, [0])}))
+    events = observed.expression(*columns).semi_join(chosen, c.PERSON_ID)
     events = events.mutate(
         action=ibis.coalesce(events[c.TRANSACTION_ID], events[c.EVENT_ID]),
         kind=ibis.coalesce(events[c.ITEM_ID], "") + "\x1f" + ibis.coalesce(events[c.PAGE], ""),
