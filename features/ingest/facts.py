@@ -14,6 +14,7 @@ from features.catalog.feed import FeedSourceConfig, read_feed_catalog
 from features.catalog.observed_prices import observed_catalog
 from features.contracts import TableContract
 from features.engines.local import LocalEngine
+from features.errors import InputError
 from features.ingest.cleaning import Cleaned, clean
 from features.ingest.item_ids import ItemIdConfig, feed_ids, match_items
 from features.ingest.persons import persons_of
@@ -78,12 +79,28 @@ def gather_facts(config: ProjectConfig, *, folder: Path) -> Facts:
         folder: where relative paths start.
 
     Raises:
-        InputError: a file is missing or cannot be read.
+        InputError: a file is missing or cannot be read, or no event is left.
         GateError: too much was refused, the feed is not publishable, or too few item ids match it.
     """
     if isinstance(config.source, CompleteJourneyConfig):
-        return _complete_journey(config, config.source)
-    return _events_and_feed(config, config.source, folder)
+        facts = _complete_journey(config, config.source)
+    else:
+        facts = _events_and_feed(config, config.source, folder)
+    _require_events(facts, config)
+    return facts
+
+
+def _require_events(facts: Facts, config: ProjectConfig) -> None:
+    if facts.table(EVENTS).num_rows:
+        return
+    rejects = facts.figures["rejects_by_reason"]
+    refused = f", refused: {rejects}" if rejects else ""
+    raise InputError(
+        f"source '{config.source.kind}'",
+        f"gave no usable event of {facts.figures['rows_in']} rows{refused}",
+        rule="nothing can be learned from no events",
+        next_step="Check the files the source names, and the mapping of its columns and event names.",
+    )
 
 
 def _complete_journey(config: ProjectConfig, source: CompleteJourneyConfig) -> Facts:
