@@ -11,6 +11,7 @@ from features.catalog.feed import FeedSourceConfig
 from features.config import BaseConfig, ConfigT, UtcTime, load_config
 from features.ingest.cleaning import CleaningConfig
 from features.ingest.item_ids import ItemIdConfig
+from features.quality.config import QualityConfig
 from features.sources.registry import SourceConfig
 from features.store import Workspace
 
@@ -46,6 +47,9 @@ class ProjectConfig(BaseConfig):
 
     item_ids: ItemIdConfig = ItemIdConfig()
     """How item ids of events become those of the feed, and how many must."""
+
+    quality: QualityConfig = QualityConfig()
+    """Owners and limits of the quality checks; a failed gate stops the run."""
 
 
 class Project:

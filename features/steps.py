@@ -32,6 +32,9 @@ FEATURES: Final = "features"
 SIMULATE: Final = "simulate"
 TRUTH_STEP: Final = "truth"
 
+QUALITY: Final = "quality.json"
+"""What the quality checks found, beside the tables of an ingestion."""
+
 _LAYER: Final = "features"
 _HISTORIES: Final = "histories"
 
@@ -44,6 +47,7 @@ def ingest(project: Project) -> Run:
         facts = gather_facts(config, folder=project.folder)
         for contract, table in facts.tables:
             writer.table(table, contract, source=contract.name)
+        writer.json(QUALITY, facts.quality.as_json())
         events, catalog = facts.table(EVENTS), facts.table(CATALOG)
         figures |= {
             **facts.figures,

@@ -9,13 +9,14 @@ import pandas as pd
 
 from features import columns as c
 from features.project import Project
-from features.steps import FEATURES, INGEST, SIMULATE, TRUTH_STEP, load_histories
+from features.steps import FEATURES, INGEST, QUALITY, SIMULATE, TRUTH_STEP, load_histories
 from features.store import Run, RunWriter, read_parquet
 from features.tables import CATALOG, DECISIONS, WATERFALL
 from serving.households import example_households
 from serving.score import SCORE
 from training.reports.charts import Dot, bar_plot, dot_plot, gain_plot
 from training.reports.page import money, number, percent, points, render_page, trusted_svg
+from training.reports.quality import quality_facts
 from training.steps import MEASURE, METRICS, TRAIN_RECOMMENDER
 from training.train_flat import TRAIN_UPLIFT
 
@@ -63,6 +64,7 @@ def _facts(project: Project, runs: Mapping[str, Run]) -> dict[str, Any]:
         "primary": lift["outcomes"][0],
         "policies": {policy["policy"]: policy for policy in policies},
         "headline": _headline(scored, recommender, lift, policies, currency),
+        "quality": quality_facts(runs[INGEST].json(QUALITY)),
         "data": _data(runs[INGEST].manifest["figures"], runs[SIMULATE].manifest["figures"]),
         "recommender": _recommender(recommender, runs[TRAIN_RECOMMENDER].manifest["config"]),
         "uplift": _uplift(runs[TRAIN_UPLIFT]),

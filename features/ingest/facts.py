@@ -10,15 +10,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features import columns as c
-from features.catalog.feed import FeedSourceConfig, read_feed_catalog
+from features.catalog.feed import read_feed_catalog
 from features.catalog.observed_prices import observed_catalog
+from features.catalog.validation import Validation
 from features.contracts import TableContract
 from features.engines.local import LocalEngine
 from features.errors import InputError
 from features.ingest.cleaning import Cleaned, clean
-from features.ingest.item_ids import ItemIdConfig, feed_ids, match_items
+from features.ingest.item_ids import ItemIdConfig, feed_ids
 from features.ingest.persons import persons_of
 from features.project import ProjectConfig
+from features.quality.check import QualityReport
+from features.quality.measure import measure_quality
 from features.sources.complete_journey import CompleteJourneyConfig, read_complete_journey
 from features.sources.registry import EventSourceConfig, read_events, source_files
 from features.store import file_hash
@@ -48,10 +51,12 @@ class Facts:
 
     Attributes:
         tables: contract and unchecked table; events, rejects, catalog and persons are always among them.
+        quality: what the checks say; its gates have passed.
         figures: counts for the manifest.
     """
 
     tables: _Tables
+    quality: QualityReport
     figures: dict[str, Any]
 
     def table(self, contract: TableContract) -> pa.Table:
@@ -106,7 +111,17 @@ def _require_events(facts: Facts, config: ProjectConfig) -> None:
 def _complete_journey(config: ProjectConfig, source: CompleteJourneyConfig) -> Facts:
     tables = read_complete_journey(source, as_of=config.as_of)
     clean_events = tables.events
+    quality = measure_quality(
+        clean_events.events,
+        tables.catalog,
+        config.quality,
+        as_of=config.as_of,
+        item_ids=config.item_ids,
+        persons=tables.persons,
+    )
+    quality.require()
     return Facts(
+        quality=quality,
         tables=(
             (EVENTS, clean_events.events),
             (REJECTS, clean_events.rejects),
@@ -128,15 +143,25 @@ def _events_and_feed(config: ProjectConfig, source: EventSourceConfig, folder: P
     raw = read_events(source, folder=folder)
     received_at = config.received_at or config.as_of
     cleaned = clean(raw, config.cleaning, engine, received_at=received_at)
-    found: dict[str, Any] = {}
+    events = cleaned.events
     if config.feed is None:
-        events = cleaned.events
-        extra: _Tables = ()
+        delivered: Validation | None = None
         catalog = _catalog_of_sales(events, config, engine)
     else:
-        events, catalog, extra, found = _with_feed(
-            cleaned.events, config.feed, config.item_ids, config, folder
-        )
+        feed = read_feed_catalog(config.feed, folder=folder, as_of=config.as_of)
+        delivered, catalog = feed.validation, feed.catalog
+    quality = measure_quality(
+        events,
+        None if delivered is None else delivered.items,
+        config.quality,
+        as_of=received_at,
+        item_ids=config.item_ids,
+        persons=persons_of(events),
+        engine=engine,
+    )
+    quality.require()
+    if delivered is not None:
+        events = _under_feed_ids(events, delivered.items, config.item_ids)
     return Facts(
         tables=(
             (EVENTS, events),
@@ -147,45 +172,31 @@ def _events_and_feed(config: ProjectConfig, source: EventSourceConfig, folder: P
             (PERSON_MERGES, cleaned.merges),
             (REPEATS, cleaned.repeats),
             (REVERSALS, cleaned.reversals),
-            *extra,
+            *_feed_tables(delivered),
         ),
+        quality=quality,
         figures={
             **_counts(cleaned),
-            **found,
+            "feed": None if delivered is None else delivered.figures(),
             "id_match_rate": _share_known(events, catalog),
         },
     )
 
 
-def _with_feed(
-    events: pa.Table,
-    feed: FeedSourceConfig,
-    item_ids: ItemIdConfig,
-    config: ProjectConfig,
-    folder: Path,
-) -> tuple[pa.Table, pa.Table, _Tables, dict[str, Any]]:
-    """Events under the feed's item ids, the catalog, the feed's tables and figures."""
-    delivered = read_feed_catalog(feed, folder=folder, as_of=config.as_of)
-    validation = delivered.validation
-    report = match_items(events, validation.items, item_ids)
-    report.require(item_ids)
-    named = pc.coalesce(feed_ids(events[c.ITEM_ID], validation.items, item_ids), events[c.ITEM_ID])
+def _under_feed_ids(events: pa.Table, items: pa.Table, config: ItemIdConfig) -> pa.Table:
+    """Events whose item id is that of the feed, where the feed has it."""
+    named = pc.coalesce(feed_ids(events[c.ITEM_ID], items, config), events[c.ITEM_ID])
     place = events.schema.get_field_index(c.ITEM_ID)
-    tables = (
-        (FEED_ITEMS, validation.items),
-        (FEED_ATTRIBUTES, validation.attributes),
-        (FEED_ISSUES, validation.issues),
-    )
-    figures = {
-        "feed": validation.figures(),
-        "id_match_rates": report.rates.to_pylist(),
-        "unmatched_ids": [list(entry) for entry in report.unmatched],
-    }
+    return events.set_column(place, EVENTS.schema.field(c.ITEM_ID), named)
+
+
+def _feed_tables(delivered: Validation | None) -> _Tables:
+    if delivered is None:
+        return ()
     return (
-        events.set_column(place, EVENTS.schema.field(c.ITEM_ID), named),
-        delivered.catalog,
-        tables,
-        figures,
+        (FEED_ITEMS, delivered.items),
+        (FEED_ATTRIBUTES, delivered.attributes),
+        (FEED_ISSUES, delivered.issues),
     )
 
 

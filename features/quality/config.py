@@ -5,7 +5,6 @@ from __future__ import annotations
 from pydantic import Field
 
 from features.config import BaseConfig
-from features.ingest.item_ids import ItemIdConfig
 from features.quality.coverage import CoverageConfig
 from features.quality.funnel import FunnelConfig
 from features.quality.id_match import IdMatchConfig
@@ -20,9 +19,6 @@ class QualityConfig(BaseConfig):
     recent_days: int | None = Field(default=None, ge=1)
     """Holes and shifts that ended more than so many days before `as_of` raise no alert; left out = all do. A nightly run
     sets it, or it repeats the alerts of the whole history."""
-
-    item_ids: ItemIdConfig = ItemIdConfig()
-    """How ids of events become those of the feed, and how many must be found."""
 
     id_match: IdMatchConfig = IdMatchConfig()
     """Falls of the match rate."""

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from features import columns as c
 from features.engines.local import LocalEngine
+from features.ingest.item_ids import ItemIdConfig
 from features.quality.check import QualityReport
 from features.quality.config import QualityConfig
 from features.quality.coverage import check_coverage
@@ -26,6 +27,7 @@ def measure_quality(
     config: QualityConfig,
     *,
     as_of: datetime,
+    item_ids: ItemIdConfig | None = None,
     persons: pa.Table | None = None,
     segments: Sequence[SegmentSize] = (),
     engine: LocalEngine | None = None,
@@ -37,6 +39,8 @@ def measure_quality(
         catalog_items: feed items or catalog, with `item_id` and, where the feed has it, `item_group_id`; None = no feed.
         config: owners and thresholds.
         as_of: only events before it are looked at.
+        item_ids: how ids of events become those of the feed, and how many must be found; None = as they are, the usual
+            rate.
         persons: the persons table, for consent that events do not carry; None = there is none.
         segments: sizes of the segments to be exported; none = not checked.
         engine: what runs the aggregates; None = a local one.
@@ -47,14 +51,15 @@ def measure_quality(
     Invariants: unchanged by the order of events.
     """
     observed = observe(events, as_of=as_of, recent_days=config.recent_days, engine=engine)
+    item_ids = item_ids or ItemIdConfig()
     items = None if catalog_items is None else _with_groups(catalog_items)
     return QualityReport(
         as_of=as_of,
         events=observed.events.num_rows,
         events_later=observed.later,
         checks=(
-            *check_id_match(observed, items, config.id_match, item_ids=config.item_ids),
-            *check_misfires(observed, items, config.misfires, item_ids=config.item_ids),
+            *check_id_match(observed, items, config.id_match, item_ids=item_ids),
+            *check_misfires(observed, items, config.misfires, item_ids=item_ids),
             *check_funnel(observed, config.funnel),
             *check_traffic(observed, config.traffic),
             *check_coverage(observed, persons, config.coverage),

@@ -115,8 +115,9 @@ def test_a_catalog_without_groups_will_do(to_table, make_event, feed, after, eng
     report = measure_quality(
         to_table([make_event()]),
         feed("1").drop_columns(["item_group_id"]),
-        QualityConfig(item_ids=ItemIdConfig(match_on="id")),
+        QualityConfig(),
         as_of=after(1),
+        item_ids=ItemIdConfig(match_on="id"),
         engine=engine,
     )
     assert report["item_id_match"].figure == 1.0
