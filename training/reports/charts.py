@@ -105,6 +105,38 @@ def gain_plot(curves: pd.DataFrame, *, unit: str) -> str:
     )
 
 
+def line_plot(points: pd.DataFrame, *, axis: str, number: str, height: int = 150) -> str:
+    """Values over days, a line per name; a missing value is a gap.
+
+    Args:
+        points: columns line, day (ISO date) and value; at most six lines.
+        axis: title of the value axis.
+        number: d3 format of the value axis.
+        height: of the plot, in pixels.
+    """
+    lines = list(dict.fromkeys(points["line"]))
+    day = pd.to_datetime(points["day"], utc=True)
+    data = points.assign(day=day.dt.strftime("%Y-%m-%dT00:00:00Z"))
+    x = alt.X(
+        "day:T",
+        title=None,
+        scale=alt.Scale(type="utc"),
+        axis=alt.Axis(format="%Y-%m-%d", tickCount=_TICKS, labelOverlap=True),
+    )
+    y = alt.Y("value:Q", title=axis, axis=alt.Axis(format=number, tickCount=4))
+    colour = alt.Color(
+        "line:N",
+        sort=lines,
+        scale=alt.Scale(domain=lines, range=[ACCENT, TRUTH, INK, MUTED, "#7b5ea7", "#4d7c0f"]),
+        legend=alt.Legend(title=None, orient="right", labelLimit=200) if len(lines) > 1 else None,
+    )
+    # a dot as well: a day between two gaps has no line
+    mark = alt.Chart(data).mark_line(
+        strokeWidth=1.5, invalid="break-paths-show-path-domains", point={"size": 12}
+    )
+    return _svg(mark.encode(x=x, y=y, color=colour).properties(width=620, height=height))
+
+
 def bar_plot(bars: pd.DataFrame, *, axis: str, number: str, highlight: Sequence[str] = ()) -> str:
     """Horizontal bars in the given order, with their value beside them.
 

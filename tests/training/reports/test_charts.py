@@ -8,7 +8,16 @@ from xml.etree import ElementTree as ET
 import pandas as pd
 import pytest
 
-from training.reports.charts import ACCENT, MUTED, TRUTH, Dot, bar_plot, dot_plot, gain_plot
+from training.reports.charts import (
+    ACCENT,
+    MUTED,
+    TRUTH,
+    Dot,
+    bar_plot,
+    dot_plot,
+    gain_plot,
+    line_plot,
+)
 
 HOSTILE = '<script>alert("1")</script>&'
 
@@ -93,6 +102,37 @@ def test_a_bar_per_label_with_its_value_beside_it():
     assert (coloured(svg, ACCENT), coloured(svg, MUTED)) == (1, 2)
 
 
+def days(line, values):
+    names = [f"2026-03-{day:02d}" for day in range(1, len(values) + 1)]
+    return pd.DataFrame({"line": line, "day": names, "value": values})
+
+
+def drawn(svg):
+    """How many separate strokes the lines consist of."""
+    strokes = [n for n in elements(svg) if n.get("aria-roledescription") == "line mark"]
+    return sum(stroke.get("d").count("M") for stroke in strokes)
+
+
+def test_a_gap_breaks_the_line_and_a_lonely_day_is_a_dot():
+    whole = line_plot(days("a", [0.1, 0.2, 0.3, 0.4]), axis="share", number="%")
+    broken = line_plot(days("a", [0.1, 0.2, None, 0.4]), axis="share", number="%")
+    assert (drawn(whole), drawn(broken)) == (1, 2)
+    assert (marks(whole)["point"], marks(broken)["point"]) == (4, 3)
+
+
+def test_each_line_has_its_name_and_one_line_needs_none():
+    both = pd.concat([days("first", [1.0, 2.0]), days("second", [2.0, 1.0])])
+    svg = line_plot(both, axis="events", number=",.0f")
+    assert {"first", "second", "events"} <= set(texts(svg))
+    assert (coloured(svg, ACCENT), coloured(svg, TRUTH)) == (2 + 1, 2 + 1)
+    assert "a" not in texts(line_plot(days("a", [1.0]), axis="events", number=",.0f"))
+
+
+def test_days_are_days_in_every_time_zone():
+    svg = line_plot(days("a", [1.0, 2.0]), axis="events", number=",.0f")
+    assert {"2026-03-01", "2026-03-02"} <= set(texts(svg))
+
+
 def drawings(label):
     curves = pd.DataFrame({"share": [0, 1], "gain": [0, 1], "ranking": label})
     bars = pd.DataFrame({"label": [label], "value": [1.0]})
@@ -104,6 +144,10 @@ def drawings(label):
         "axis": dot_plot([Dot("x", "", 1, 0, 2)], axis=label, number=".1f"),
         "ranking": gain_plot(curves, unit="u"),
         "unit": gain_plot(curves.assign(ranking="x"), unit=label),
+        "line": line_plot(
+            pd.concat([days(label, [1.0]), days("q", [2.0])]), axis="a", number=".0f"
+        ),
+        "day axis": line_plot(days("x", [1.0]), axis=label, number=".0f"),
         "bar": bar_plot(bars, axis="a", number=".0f"),
     }
 
