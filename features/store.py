@@ -129,7 +129,7 @@ class RunWriter:
         _write_text(self.path / name, content)
 
     def manifest(self, facts: Mapping[str, Any]) -> dict[str, Any]:
-        files = sorted(p for p in self.path.rglob("*") if p.is_file())
+        files = sorted(p for p in self.path.rglob("*") if p.is_file() and p != self.path / MANIFEST)
         hashes = {str(p.relative_to(self.path)): file_hash(p) for p in files}
         return {**facts, "tables": self._tables, "files": hashes}
 
@@ -270,6 +270,102 @@ class Workspace:
                 next_step="Free space or fix permissions, then run again; the last good output is intact.",
             ) from error
 
+    def runs(self) -> list[Run]:
+        """Every finished run of every step, in force or not, by step and run id."""
+        found = self.root.glob(f"*/[!.]*/{MANIFEST}")
+        return [_load(path.parent) for path in sorted(found) if path.parent.name != CURRENT]
+
+    def in_force(self, run: Run) -> bool:
+        """Whether the link of its step points to this run."""
+        link = run.path.parent / CURRENT
+        return link.is_symlink() and link.readlink() == Path(run.run_id)
+
+    def derive(
+        self,
+        run: Run,
+        run_id: str,
+        write: Callable[[RunWriter], None],
+        *,
+        facts: Mapping[str, Any],
+    ) -> None:
+        """Put another run in the place of a finished one, which is then removed.
+
+        Killed at any moment and called again with the same arguments, it finishes.
+
+        Args:
+            run: the finished run.
+            run_id: name of the new one.
+            write: writes the files that differ; the others are copied.
+            facts: what the new manifest says otherwise than the old one.
+        """
+        step, folder = run.path.parent.name, run.path.parent
+        if not (folder / run_id / MANIFEST).is_file():
+            partial = folder / f"{_PARTIAL}{run_id}"
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir()
+            writer = RunWriter(partial, run_id)
+            write(writer)
+            for path in sorted(p for p in run.path.rglob("*") if p.is_file()):
+                copy = partial / path.relative_to(run.path)
+                if not copy.exists() and path != run.path / MANIFEST:
+                    copy.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(path, copy)
+            writer.json(MANIFEST, _derived_manifest(run.manifest, writer, run_id, facts))
+            _sync(partial)
+            partial.rename(folder / run_id)
+        if self.in_force(run):
+            self._put_in_force(step, run_id)
+        self.discard(run)
+
+    def discard(self, run: Run) -> None:
+        """Remove a run; if it was in force, its step has none."""
+        folder = run.path.parent
+        if self.in_force(run):
+            (folder / CURRENT).unlink()
+        if run.path.exists():
+            doomed = folder / f"{_PARTIAL}{run.run_id}"
+            shutil.rmtree(doomed, ignore_errors=True)
+            run.path.rename(doomed)
+        self.remove_leftovers()
+
+    def remove_leftovers(self) -> None:
+        """Remove what killed jobs left behind. Call it under the lock."""
+        for leftover in sorted(self.root.rglob(f"{_PARTIAL}*")):
+            shutil.rmtree(leftover)
+
+    def rewrite_copy(
+        self,
+        folder: Path,
+        run_id: str,
+        write: Callable[[RunWriter], None],
+        *,
+        facts: Mapping[str, Any],
+    ) -> None:
+        """Change files in a copy of a run elsewhere in the workspace, each replaced whole, the manifest last."""
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        partial = folder.with_name(f"{_PARTIAL}{folder.name}")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        writer = RunWriter(partial, run_id)
+        write(writer)
+        for path in sorted(p for p in partial.rglob("*") if p.is_file()):
+            path.replace(folder / path.relative_to(partial))
+        tables = {
+            name: {**table, "rows": pq.read_metadata(folder / f"{name}.parquet").num_rows}
+            for name, table in manifest["tables"].items()
+        }
+        before = {**manifest, "tables": tables}
+        writer.json(MANIFEST, _derived_manifest(before, RunWriter(folder, run_id), run_id, facts))
+        (partial / MANIFEST).replace(folder / MANIFEST)
+        shutil.rmtree(partial)
+
+    def write_file(self, name: str, content: str) -> None:
+        """Write a text file of the workspace itself; a reader sees the old content or the new one."""
+        path = self.root / name
+        fresh = path.with_name(f".{path.name}")
+        _write_text(fresh, content)
+        fresh.replace(path)
+
     def _put_in_force(self, step: str, run_id: str) -> None:
         folder = self.root / step
         link, fresh = folder / CURRENT, folder / f".{CURRENT}"
@@ -368,6 +464,13 @@ def _facts(step: str, config: BaseModel, inputs: Mapping[str, str], layer: str) 
     }
 
 
+def _derived_manifest(
+    before: Mapping[str, Any], writer: RunWriter, run_id: str, facts: Mapping[str, Any]
+) -> dict[str, Any]:
+    written = writer.manifest({**before, "run_id": run_id, **facts})
+    return {**written, "tables": {**before["tables"], **written["tables"]}}
+
+
 def _load(path: Path, *, reused: bool = False) -> Run:
     manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
     return Run(path, manifest["run_id"], manifest, reused)
@@ -387,7 +490,7 @@ def _plain(content: Any) -> Any:
     return content
 
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def _inert(table: pa.Table) -> pa.Table:

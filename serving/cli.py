@@ -156,6 +156,20 @@ def report(
 
 
 @app.command()
+def erase(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    *,
+    dry_run: DryRun = False,
+    log_json: LogJson = False,
+) -> None:
+    """Remove the persons on the list of an erasure.yaml from every file of a workspace, with a proof."""
+    from serving.jobs import plan_erase  # noqa: PLC0415
+
+    _execute(plan_erase(config, overrides or []), dry_run=dry_run, log_json=log_json)
+
+
+@app.command()
 def doctor() -> None:
     """Show where the packages come from and which versions are installed."""
     from features.store import library_versions  # noqa: PLC0415

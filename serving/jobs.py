@@ -9,6 +9,8 @@ from typing import Final
 
 from features import steps as facts
 from features.config import load_config, read_yaml
+from features.erasure.erase import erase
+from features.erasure.request import ErasureConfig
 from features.errors import ConfigError
 from features.project import PROJECT_FILE, Project
 from features.simulate.overlay import OverlayConfig
@@ -147,6 +149,22 @@ def plan_report(path: Path, overrides: Sequence[str]) -> Plan:
     """The report of a project.yaml."""
     project = _project(path, overrides)
     return Plan(project.workspace, (_report(project),))
+
+
+def plan_erase(path: Path, overrides: Sequence[str]) -> Plan:
+    """The erasure of an erasure.yaml, from the workspace it names or else from its project's."""
+    config = load_config(ErasureConfig, path, overrides=overrides)
+    if config.workspace is None:
+        workspace = Project(path.parent).workspace
+    else:
+        workspace = Workspace((path.parent / config.workspace).resolve())
+    job = Job(
+        "erase",
+        "remove the listed persons from every file, with a proof",
+        lambda: erase(workspace, config, folder=path.parent),
+        ("ids_listed", "not_found", "rows_removed", "runs_rewritten", "files_searched", "hits"),
+    )
+    return Plan(workspace, (job,))
 
 
 def _project(path: Path, overrides: Sequence[str]) -> Project:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from features.config import load_config, read_yaml
+from features.erasure.request import ErasureConfig
 from features.project import ProjectConfig
 from features.simulate.overlay import OverlayConfig
 from serving.config import CampaignConfig
@@ -20,6 +21,7 @@ BY_KIND = {
     "recommender": RecommenderTrainingConfig,
     "uplift": UpliftTrainingConfig,
     "campaign": CampaignConfig,
+    "erasure": ErasureConfig,
     None: ProjectConfig,
 }
 

@@ -1,0 +1,1 @@
+"""Erasure: persons leave every table of a workspace, do not come back, and a proof says so."""
