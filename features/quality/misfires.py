@@ -101,7 +101,7 @@ def _check_items(
             PAGE_ITEM,
             config.owner,
             "the address of item pages is not declared",
-            "Set misfires.item_pattern in the config, such as '/product/(?P<item>[^/?#]+)'.",
+            "Set quality.misfires.item_pattern in the config, such as '/product/(?P<item>[^/?#]+)'.",
         )
     kinds = pa.array(config.item_events, pa.string())
     chosen = observed.events.filter(
@@ -142,7 +142,7 @@ def _check_orders(observed: Observed, config: MisfireConfig) -> QualityCheck:
             OFF_PAGE,
             config.owner,
             "the address of the confirmation page is not declared",
-            "Set misfires.confirmation_pattern in the config, such as '/checkout/thank-you'.",
+            "Set quality.misfires.confirmation_pattern in the config, such as '/checkout/thank-you'.",
         )
     purchases = observed.events.filter(pc.equal(observed.events[c.EVENT_NAME], "purchase"))
     orders = _orders(purchases)

@@ -59,9 +59,8 @@ def dot_plot(dots: Sequence[Dot], *, axis: str, number: str, reference: float | 
         base.mark_point(color=ACCENT, filled=True, size=70, opacity=1).encode(y=y, x=x),
     ]
     if reference is not None:
-        line = (
-            alt.Chart(data).mark_rule(color=MUTED, strokeDash=[4, 3]).encode(x=alt.datum(reference))
-        )
+        once = alt.Chart(pd.DataFrame({"value": [reference]}))
+        line = once.mark_rule(color=MUTED, strokeDash=[4, 3]).encode(x="value:Q")
         layers.insert(0, line)
     if data["truth"].notna().any():
         diamond = base.mark_point(

@@ -55,10 +55,10 @@ DOTS = (
 def test_an_estimate_is_a_point_and_a_line_and_a_truth_a_diamond():
     svg = dot_plot(DOTS, axis="effect", number=".1f", reference=0)
     assert marks(svg)["point"] == 3 + 2
-    assert marks(svg)["rule mark"] == 3
+    assert marks(svg)["rule mark"] == 3 + 1
     assert coloured(svg, TRUTH) == 2
     assert coloured(svg, ACCENT) == 3 + 3
-    assert dashed(svg) > 0
+    assert dashed(svg) == 1
     assert [text for text in texts(svg) if text in {"one", "two", "three"}] == [
         "one",
         "two",
