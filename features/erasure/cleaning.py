@@ -123,7 +123,7 @@ def _without(
 
 
 def _delimited(path: Path, name: str, ids: Ids) -> CleanFile:
-    header, *records = list(_records(path.read_bytes().decode("utf-8")))
+    header, *records = list(_records(path.read_bytes().decode("utf-8"))) or [""]
     delimiter = next((d for d in DELIMITERS if d in header), "\t")
     names = next(csv.reader([header.lstrip("\ufeff")], delimiter=delimiter))
     places = {place: PERSON_COLUMNS[n] for place, n in enumerate(names) if n in PERSON_COLUMNS}
@@ -160,12 +160,16 @@ def _plain(field: str) -> str:
 
 def _json_lines(path: Path, name: str, ids: Ids) -> CleanFile:
     lines = path.read_bytes().decode("utf-8").splitlines(keepends=True)
-    kept = [line for line in lines if not _names_one(json.loads(line or "null"), ids)]
+    kept = [line for line in lines if not _names_one(line, ids)]
     write = partial(_write_text, name, "".join(kept))
     return CleanFile(name, len(lines), len(lines) - len(kept), write)
 
 
-def _names_one(row: Any, ids: Ids) -> bool:
+def _names_one(line: str, ids: Ids) -> bool:
+    try:
+        row: Any = json.loads(line)
+    except ValueError:
+        return False  # no JSON: the last search looks at its text
     return isinstance(row, dict) and any(str(row.get(kind)) in ids[kind] for kind in KINDS)
 
 

@@ -51,11 +51,12 @@ def erase(workspace: Workspace, config: ErasureConfig, *, folder: Path) -> Run:
     Raises:
         InputError: the list cannot be read; nothing is changed then.
         ConfigError: another salt than that of earlier erasures.
-        WorkspaceError: an erasure with another list was not finished.
+        WorkspaceError: the workspace holds no run, or an erasure with another list that was not finished.
         GateError: a file still names an erased person.
     """
     request = read_request((folder / config.list).resolve())
     tombstones = open_tombstones(workspace, salt=config.salt)
+    _require_runs(workspace)
     workspace.remove_leftovers()
     erasure = content_hash("\n".join(_hashes(request.ids, tombstones)).encode())
     state = _state(workspace, request.ids, tombstones, erasure)
@@ -75,6 +76,16 @@ def erase(workspace: Workspace, config: ErasureConfig, *, folder: Path) -> Run:
         )
     (workspace.root / PLAN).unlink()
     return run
+
+
+def _require_runs(workspace: Workspace) -> None:
+    if not workspace.runs():
+        raise WorkspaceError(
+            str(workspace.root),
+            "holds no run",
+            rule="persons are erased from a workspace that a job has written to",
+            next_step="Check 'workspace'; an erasure from the wrong place would prove nothing.",
+        )
 
 
 def _state(

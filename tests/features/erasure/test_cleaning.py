@@ -89,6 +89,17 @@ def test_an_id_that_a_spreadsheet_would_run_is_recognised(tmp_path):
     assert cleaned(tmp_path / "run", tmp_path / "clean", ids) == {"list.csv": (4, 2)}
 
 
+def test_empty_and_broken_texts_are_no_error(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for name in ("a.csv", "a.jsonl"):
+        (folder / name).write_text("")
+    broken = "{\n[]\n" + '{"person_id": "person-ada"}\n'
+    (folder / "b.jsonl").write_text(broken)
+    assert cleaned(folder, tmp_path / "clean") == {"b.jsonl": (3, 1)}
+    assert (tmp_path / "clean" / "b.jsonl").read_text() == "{\n[]\n"
+
+
 def test_a_file_without_those_persons_is_left_alone(built):
     nobody = {
         **ADA,

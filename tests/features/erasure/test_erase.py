@@ -237,6 +237,12 @@ def test_an_unreadable_list_changes_nothing(built, workspace, run_erasure):
     assert contents(workspace.root) == contents(built.root)
 
 
+def test_a_place_without_runs_is_refused(tmp_path, run_erasure):
+    with pytest.raises(WorkspaceError, match="holds no run"):
+        run_erasure(Workspace(tmp_path / "typo"))
+    assert not (tmp_path / "typo").exists()
+
+
 def test_another_salt_changes_nothing(workspace, run_erasure):
     run_erasure(workspace, "person_id\nstranger-1\n")
     before = contents(workspace.root)
