@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from features import columns as c
 from features.builders.person import person_features
+from features.erasure.tombstones import drop_erased, erasure_inputs
 from features.histories import Histories
 from features.ingest.facts import gather_facts, input_hashes
 from features.project import Project, ProjectConfig
@@ -40,20 +41,25 @@ _HISTORIES: Final = "histories"
 
 
 def ingest(project: Project) -> Run:
-    """Source → events, rejects, catalog snapshot, persons, campaigns sent, coupon redemptions."""
+    """Source → events, rejects, catalog snapshot, persons and whatever else it gives, without the erased."""
     config = project.config
 
     def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
         facts = gather_facts(config, folder=project.folder)
-        for contract, table in facts.tables:
-            writer.table(table, contract, source=contract.name)
+        kept = {
+            contract: writer.table(
+                drop_erased(table, project.workspace), contract, source=contract.name
+            )
+            for contract, table in facts.tables
+        }
         writer.json(QUALITY, facts.quality.as_json())
-        events, catalog = facts.table(EVENTS), facts.table(CATALOG)
+        events, catalog = kept[EVENTS], kept[CATALOG]
         figures |= {
             **facts.figures,
             "events": events.num_rows,
-            "rejects": facts.table(REJECTS).num_rows,
-            "persons": facts.table(PERSONS).num_rows,
+            "rejects": kept[REJECTS].num_rows,
+            "persons": kept[PERSONS].num_rows,
+            "events_of_erased": facts.table(EVENTS).num_rows - events.num_rows,
             "items": catalog.num_rows,
             "items_in_stock": pc.sum(pc.equal(catalog[c.AVAILABILITY], "in_stock")).as_py() or 0,
             "first_event": pc.min(events[c.TIME]).as_py().isoformat(),
@@ -64,7 +70,10 @@ def ingest(project: Project) -> Run:
         INGEST,
         compute,
         config=_facts_config(config),
-        inputs=input_hashes(config, folder=project.folder),
+        inputs={
+            **input_hashes(config, folder=project.folder),
+            **erasure_inputs(project.workspace),
+        },
         layer=_LAYER,
     )
 

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from features import columns as c
+from features.erasure.tombstones import Tombstones, write_tombstones
 from features.errors import GateError, InputError
 from features.project import Project
 from features.steps import INGEST, ingest
@@ -142,3 +143,16 @@ def test_a_source_without_files_is_named(shop, tmp_path):
 
 def test_figures_are_plain_json(shop):
     json.dumps(ingest(shop()).manifest["figures"])
+
+
+def test_an_erased_person_does_not_come_back_with_the_same_files(shop):
+    project = shop()
+    before = ingest(project)
+    tombstones = Tombstones("salt", frozenset()).with_ids(
+        {c.USER_ID: {"u1"}, c.ANONYMOUS_ID: {"k1"}}
+    )
+    write_tombstones(project.workspace, tombstones)
+    after = ingest(project)
+    assert after.run_id != before.run_id
+    assert after.read(EVENTS)[c.LINE].to_pylist() == [7]
+    assert after.manifest["figures"]["events_of_erased"] == 4
