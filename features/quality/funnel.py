@@ -180,7 +180,7 @@ def _silent(events: IntArray, config: FunnelConfig) -> BoolArray:
     position = np.arange(len(events))
     start = np.maximum(0, position - config.trailing_days)
     n = position - start
-    usual = (2 * (with_some[position] - with_some[start]) >= n + n % 2) & (n >= config.min_days)
+    usual = (2 * (with_some[position] - with_some[start]) >= n) & (n >= config.min_days)
     silent: BoolArray = (events == 0) & usual
     return silent
 

@@ -19,6 +19,11 @@ def test_a_fall_is_one_run_until_the_level_is_usual():
     ]
 
 
+def test_one_odd_period_does_not_move_what_is_usual():
+    # the mean of 0.9, 0.1, 0.9, 0.9 is 0.7, their median 0.9
+    assert find([90, 10, 90, 90, 70], [100] * 5) == [Shift(4, 4, 0.9, 0.7)]
+
+
 def test_the_share_of_a_run_is_pooled():
     found = find([900, 900, 60, 10], [1000, 1000, 100, 50])
     assert found == [Shift(2, 3, 0.9, (60 + 10) / (100 + 50))]
