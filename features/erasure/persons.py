@@ -31,7 +31,7 @@ def names_persons(names: Iterable[str]) -> bool:
 def belongs(table: pa.Table, ids: Ids) -> BoolArray:
     """Rows that name one of the persons, shape (n,)."""
     found = np.zeros(table.num_rows, np.bool_)
-    for kind, values in _named(table):
+    for kind, values in named_ids(table):
         wanted = pa.array(sorted(ids[kind]), pa.string())
         found |= pc.is_in(values, value_set=wanted, skip_nulls=True).to_numpy().astype(np.bool_)
     return found
@@ -49,7 +49,7 @@ def all_ids(runs: Iterable[Run], listed: Ids) -> tuple[Ids, Ids]:
             if names_persons(pq.read_schema(path).names):
                 table = _distinct(path)
                 links.append(table)
-                for kind, values in _named(table):
+                for kind, values in named_ids(table):
                     seen[kind] |= listed[kind].intersection(pc.unique(values).to_pylist())
     ids = {kind: set(listed[kind]) for kind in KINDS}
     size = -1
@@ -57,7 +57,7 @@ def all_ids(runs: Iterable[Run], listed: Ids) -> tuple[Ids, Ids]:
         frozen = {kind: frozenset(values) for kind, values in ids.items()}
         for table in links:
             rows = table.filter(pa.array(belongs(table, frozen) & ~_shared(table)))
-            for kind, values in _named(rows):
+            for kind, values in named_ids(rows):
                 ids[kind] |= set(pc.unique(values).drop_null().to_pylist())
     return _frozen(ids), _frozen(seen)
 
@@ -73,7 +73,7 @@ def _distinct(path: Path) -> pa.Table:
     return table.group_by(names, use_threads=False).aggregate([])
 
 
-def _named(table: pa.Table) -> Iterator[tuple[str, pa.ChunkedArray]]:
+def named_ids(table: pa.Table) -> Iterator[tuple[str, pa.ChunkedArray]]:
     """Each kind of id with the texts of a column that holds it; null where a row has none."""
     for name, kind in PERSON_COLUMNS.items():
         if name in table.column_names:

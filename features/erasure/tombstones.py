@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.arrays import BoolArray
-from features.erasure.request import KINDS, Ids
+from features.erasure.persons import named_ids
+from features.erasure.request import Ids
 from features.errors import ConfigError, WorkspaceError
 from features.store import Workspace, content_hash, to_json
 
@@ -107,8 +108,8 @@ def drop_erased(table: pa.Table, workspace: Workspace) -> pa.Table:
     """The rows of persons that were not erased from the workspace.
 
     Args:
-        table: any table; rows whose person_id, user_id or anonymous_id was erased are left out. A table without such a
-            column comes back as it is.
+        table: any table; rows that name an erased person in any column are left out. A table that names nobody comes
+            back as it is.
         workspace: where the tombstones are.
 
     Raises:
@@ -118,15 +119,14 @@ def drop_erased(table: pa.Table, workspace: Workspace) -> pa.Table:
     if tombstones is None:
         return table
     kept = np.ones(table.num_rows, np.bool_)
-    for kind in KINDS:
-        if kind in table.column_names:
-            kept &= ~_covered(table[kind], kind, tombstones)
+    for kind, values in named_ids(table):
+        kept &= ~_covered(values, kind, tombstones)
     return table if kept.all() else table.filter(pa.array(kept))
 
 
 def _covered(values: pa.ChunkedArray, kind: str, tombstones: Tombstones) -> BoolArray:
     distinct = pc.unique(values).drop_null()
-    gone = [value for value in distinct.to_pylist() if tombstones.covers(kind, str(value))]
-    covered = pc.is_in(values, value_set=pa.array(gone, values.type), skip_nulls=True)
+    gone = [value for value in distinct.to_pylist() if tombstones.covers(kind, value)]
+    covered = pc.is_in(values, value_set=pa.array(gone, pa.string()), skip_nulls=True)
     found: BoolArray = covered.to_numpy().astype(np.bool_)
     return found

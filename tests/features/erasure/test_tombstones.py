@@ -47,6 +47,13 @@ def test_rows_of_erased_persons_are_dropped_by_any_of_their_ids(erased):
     assert drop_erased(table, erased)["row"].to_pylist() == [2, 4, 5]
 
 
+def test_identities_and_merges_of_the_erased_are_dropped_too(erased):
+    identities = pa.table({"identity": ["user:u1", "user:a1", "anonymous:a1", "anonymous:u1"]})
+    assert drop_erased(identities, erased)["identity"].to_pylist() == ["user:a1", "anonymous:u1"]
+    merges = pa.table({"person_id": ["p3", "p4"], "merged_into": ["p1", "p2"]})
+    assert drop_erased(merges, erased)["person_id"].to_pylist() == ["p4"]
+
+
 def test_a_table_without_persons_stays_as_it_is(erased):
     table = pa.table({"item_id": ["p1"]})
     assert drop_erased(table, erased) is table
