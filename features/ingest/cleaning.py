@@ -83,19 +83,19 @@ def clean(
     admitted = admit(raw.events, config.timestamps, as_of=received_at)
     stitched = stitch(admitted.events, config.identity)
     once = deduplicate(stitched.events, config.duplicates)
-    settled = reverse(once.events, config.refunds)
-    checked = clean_events(engine.table(settled.events), engine, max_reject_rate=1.0)
+    checked = clean_events(engine.table(once.events), engine, max_reject_rate=1.0)
+    settled = reverse(checked.events, config.refunds)
     misfits = checked.rejects.set_column(
         checked.rejects.schema.get_field_index(c.SOURCE),
         REJECTS.schema.field(c.SOURCE),
         numbered_sources(checked.rejects),
     ).cast(REJECTS.schema)
-    refused = [raw.rejects, admitted.rejects, stitched.rejects, settled.rejects, misfits]
+    refused = [raw.rejects, admitted.rejects, stitched.rejects, misfits, settled.rejects]
     require_quality(pa.concat_tables(refused), raw.rows, max_reject_rate=config.max_reject_rate)
     parts = [*refused, once.rejects]
     order = [(c.SOURCE, "ascending"), (c.LINE, "ascending"), (c.REASON_CODE, "ascending")]
     return Cleaned(
-        events=checked.events,
+        events=settled.events,
         rejects=pa.concat_tables(parts).sort_by(order),
         identities=stitched.identities,
         merges=stitched.merges,

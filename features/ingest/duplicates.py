@@ -8,17 +8,18 @@ invent facts.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
 from features import columns as c
+from features.arrays import BoolArray, CodeArray, IntArray
 from features.config import BaseConfig
 from features.histories import MICROSECONDS_PER_DAY
 from features.ingest.timestamps import refused
@@ -32,13 +33,26 @@ TRANSACTION_SHARED: Final = "transaction_shared"
 EVENT_ID_REUSED: Final = "event_id_reused"
 EVENT_ID_SHARED: Final = "event_id_shared"
 
+DROPPED: Final = (DUPLICATE_EVENT, LATE_DUPLICATE, DUPLICATE_TRANSACTION)
+"""Codes of second reports, which go; what has another code stays."""
+
 TRANSACTIONS: Final = ("purchase", "refund", "cancel")
 """Events that a transaction id makes unique."""
 
+CODES: Final = (
+    DUPLICATE_EVENT, DUPLICATE_TRANSACTION, EVENT_ID_REUSED, EVENT_ID_SHARED, LATE_DUPLICATE, TRANSACTION_CONFLICT,
+    TRANSACTION_SHARED,
+)  # fmt: skip
+"""What may be found out about an event, sorted; the position is the integer code."""
+
 _HOURS_PER_DAY: Final = 24
 _WHO_AND_WHAT: Final = [c.EVENT_ID, c.EVENT_NAME, c.PERSON_ID, c.ITEM_ID, c.TRANSACTION_ID]
-_PLACE: Final = [c.TIME, c.SOURCE, c.LINE, "row"]
+_PLACE: Final = [c.TIME, c.SOURCE, c.LINE]
 _CONTENT: Final = [c.ITEM_ID, c.QUANTITY, c.VALUE]
+_ROW: Final = "row"
+
+COMPARED: Final = tuple(dict.fromkeys([*_WHO_AND_WHAT, *_CONTENT, *_PLACE]))
+"""Columns that decide what repeats what."""
 
 
 class DuplicateConfig(BaseConfig):
@@ -72,6 +86,23 @@ class Deduplicated:
         }
 
 
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What was found out about each of n events.
+
+    Attributes:
+        code: position in `CODES`, shape (n,); -1 = nothing.
+        dropped: True where the event is a second report, shape (n,).
+        event_ids: the id each event has from now on, shape (n,); unique among events that are kept.
+        repeats: as in `Deduplicated`.
+    """
+
+    code: CodeArray
+    dropped: BoolArray
+    event_ids: pa.Array
+    repeats: pa.Table
+
+
 def deduplicate(events: pa.Table, config: DuplicateConfig) -> Deduplicated:
     """Drop what was reported twice, report what shares an id and differs.
 
@@ -80,157 +111,189 @@ def deduplicate(events: pa.Table, config: DuplicateConfig) -> Deduplicated:
             then line.
         config: window.
     """
-    found = _Found(len(events))
-    _by_event_id(_candidates(events, [c.EVENT_ID]), config, found)
-    _by_transaction(_transactions(events, found.dropped), found)
-    reasons = np.array(found.reason, object)
-    codes = sorted({code for code in found.reason if code})
-    by_code = {code: (reasons == code) & found.dropped for code in codes}
-    rejects = [
-        refused(events, {code: rows}, shown=_shown(code)) for code, rows in by_code.items()
-    ]  # fmt: skip
-    kept = events.filter(pa.array(~found.dropped))
+    found = find_repeats(events, config)
+    rejects = [refused(events.slice(0, 0), {}, shown=None)]
+    for number in np.unique(found.code[found.dropped]).tolist():
+        rows = {CODES[number]: found.dropped & (found.code == number)}
+        rejects.append(refused(events, rows, shown=shown_column(CODES[number])))
+    place = events.schema.get_field_index(c.EVENT_ID)
+    numbered = events.set_column(place, events.field(c.EVENT_ID), found.event_ids)
     return Deduplicated(
-        events=_unique_ids(kept),
-        rejects=pa.concat_tables([*rejects, refused(events.slice(0, 0), {}, shown=None)]),
+        events=numbered.filter(pa.array(~found.dropped)),
+        rejects=pa.concat_tables(rejects),
+        repeats=found.repeats,
+    )
+
+
+def find_repeats(events: pa.Table, config: DuplicateConfig) -> Findings:
+    """Which events repeat which.
+
+    Args:
+        events: the columns `COMPARED`. Events that share no id and no transaction with another one may be left out; all
+            that share one must be there.
+        config: window.
+    """
+    found = _Found(len(events))
+    _by_event_id(_frame(events, _sharing_an_id(events[c.EVENT_ID])), config, found)
+    _by_transaction(_transactions(events, found.dropped), found)
+    return Findings(
+        code=found.code,
+        dropped=found.dropped,
+        event_ids=_unique_ids(events, found.dropped),
         repeats=found.table(events),
     )
+
+
+def shown_column(code: str) -> str:
+    """The column whose value a reject of this code shows."""
+    return c.TRANSACTION_ID if code == DUPLICATE_TRANSACTION else c.EVENT_ID
 
 
 class _Found:
     """What was found out about each row: why, and which earlier row it repeats."""
 
     def __init__(self, n: int) -> None:
-        self.reason: list[str] = [""] * n
-        self.earlier = np.full(n, -1, np.int64)
-        self.dropped = np.zeros(n, np.bool_)
+        self.code: CodeArray = np.full(n, -1, np.int32)
+        self.earlier: IntArray = np.full(n, -1, np.int64)
+        self.dropped: BoolArray = np.zeros(n, np.bool_)
 
-    def note(self, row: int, code: str, earlier: int, *, drop: bool) -> None:
-        self.reason[row] = code
-        self.earlier[row] = earlier
-        self.dropped[row] = drop
+    def note(
+        self, rows: IntArray | list[int], code: str, earlier: IntArray | int, *, drop: bool
+    ) -> None:
+        self.code[rows] = CODES.index(code)
+        self.earlier[rows] = earlier
+        self.dropped[rows] = drop
 
     def table(self, events: pa.Table) -> pa.Table:
         rows = np.flatnonzero(self.earlier >= 0)
-        own, kept = events.take(pa.array(rows)), events.take(pa.array(self.earlier[rows]))
+        own = events.select([c.EVENT_NAME, c.SOURCE, c.LINE]).take(pa.array(rows))
+        kept = events.select([c.SOURCE, c.LINE]).take(pa.array(self.earlier[rows]))
         columns = [
-            pa.array([self.reason[row] for row in rows.tolist()], pa.string()),
+            pa.array(CODES).take(pa.array(self.code[rows])),
             own[c.EVENT_NAME],
             own[c.SOURCE],
             own[c.LINE],
             kept[c.SOURCE],
             kept[c.LINE],
         ]
-        order = [(c.SOURCE, "ascending"), (c.LINE, "ascending"), (c.REASON_CODE, "ascending")]
-        return pa.table(columns, names=REPEATS.schema.names).cast(REPEATS.schema).sort_by(order)
+        table = pa.table(columns, names=REPEATS.schema.names).cast(REPEATS.schema)
+        return sorted_repeats(table)
 
 
-def _candidates(events: pa.Table, key: list[str]) -> pd.DataFrame:
-    """Rows whose key occurs more than once, oldest first, with their row number."""
-    keys = events.select(key).to_pandas()
-    rows = np.flatnonzero(keys.duplicated(keep=False).to_numpy() & keys.notna().all(axis=1))
-    return _frame(events, rows)
+def sorted_repeats(repeats: pa.Table) -> pa.Table:
+    """The repeats table in its order: place, then reason, then the earlier place."""
+    names = [c.SOURCE, c.LINE, c.REASON_CODE, c.KEPT_SOURCE, c.KEPT_LINE, c.EVENT_NAME]
+    return repeats.sort_by([(name, "ascending") for name in names])
 
 
-def _frame(events: pa.Table, rows: npt.NDArray[np.int64]) -> pd.DataFrame:
-    names = list(dict.fromkeys([*_WHO_AND_WHAT, *_CONTENT, c.TIME, c.SOURCE, c.LINE]))
-    table = events.select(names).take(pa.array(rows))
+def _sharing_an_id(ids: pa.ChunkedArray) -> IntArray:
+    """Rows whose id occurs more than once."""
+    known = np.flatnonzero(pc.is_valid(ids).to_numpy())
+    code = pc.drop_null(ids).combine_chunks().dictionary_encode().indices.to_numpy()
+    rows: IntArray = known[np.bincount(code)[code] > 1] if len(code) else known
+    return rows
+
+
+def _frame(events: pa.Table, rows: IntArray) -> pd.DataFrame:
+    """The compared columns of some rows, oldest first, with their row number."""
+    table = events.select(list(COMPARED)).take(pa.array(rows)).append_column(_ROW, pa.array(rows))
     place = table.schema.get_field_index(c.TIME)
-    frame: pd.DataFrame = table.set_column(
-        place, c.TIME, table[c.TIME].cast(pa.int64())
+    table = table.set_column(place, c.TIME, table[c.TIME].cast(pa.int64()))
+    frame: pd.DataFrame = table.sort_by(
+        [(name, "ascending") for name in [*_PLACE, _ROW]]
     ).to_pandas()
-    return frame.assign(row=rows).sort_values(_PLACE, kind="stable", ignore_index=True)
+    return frame
 
 
 def _by_event_id(frame: pd.DataFrame, config: DuplicateConfig, found: _Found) -> None:
     if frame.empty:
         return
     window = config.window_hours / _HOURS_PER_DAY * MICROSECONDS_PER_DAY
-    same = frame.groupby(_WHO_AND_WHAT, sort=False, dropna=False)
-    first_row, first_time = same["row"].transform("first"), same[c.TIME].transform("first")
-    repeat = frame["row"] != first_row
-    late = frame[c.TIME] - first_time > window
-    for row, earlier, is_late in zip(
-        frame["row"][repeat].tolist(),
-        first_row[repeat].tolist(),
-        late[repeat].tolist(),
-        strict=True,
-    ):
-        found.note(row, LATE_DUPLICATE if is_late else DUPLICATE_EVENT, earlier, drop=True)
-    kept = frame[~repeat]
-    owner = kept.groupby([c.EVENT_ID, c.EVENT_NAME], sort=False)
-    first_row, persons = owner["row"].transform("first"), owner[c.PERSON_ID].transform("nunique")
-    reused = kept["row"] != first_row
-    for row, earlier, several in zip(
-        kept["row"][reused].tolist(),
-        first_row[reused].tolist(),
-        (persons[reused] > 1).tolist(),
-        strict=True,
-    ):
-        found.note(row, EVENT_ID_SHARED if several else EVENT_ID_REUSED, earlier, drop=False)
+    row, time = frame[_ROW].to_numpy(), frame[c.TIME].to_numpy()
+    first = _first_of_group(frame, _WHO_AND_WHAT)
+    repeat = first != np.arange(len(frame))
+    late = repeat & (time - time[first] > window)
+    in_time = repeat & ~late
+    found.note(row[in_time], DUPLICATE_EVENT, row[first[in_time]], drop=True)
+    found.note(row[late], LATE_DUPLICATE, row[first[late]], drop=True)
+    kept = frame[~repeat].reset_index(drop=True)
+    row, first = kept[_ROW].to_numpy(), _first_of_group(kept, [c.EVENT_ID, c.EVENT_NAME])
+    persons = kept.groupby(first, sort=False)[c.PERSON_ID].transform("nunique").to_numpy()
+    reused = first != np.arange(len(kept))
+    for code, rows in ((EVENT_ID_SHARED, persons > 1), (EVENT_ID_REUSED, persons <= 1)):
+        found.note(row[reused & rows], code, row[first[reused & rows]], drop=False)
 
 
-def _transactions(events: pa.Table, dropped: npt.NDArray[np.bool_]) -> pd.DataFrame:
+def _first_of_group(frame: pd.DataFrame, names: list[str]) -> IntArray:
+    """Per row the position of the first row that has the same values; null equals null."""
+    group = frame.groupby(names, sort=False, dropna=False).ngroup().to_numpy()
+    first = np.empty(len(frame), np.int64)
+    first[group[::-1]] = np.arange(len(frame))[::-1]  # of several, the one written last stays
+    found: IntArray = first[group]
+    return found
+
+
+def _transactions(events: pa.Table, dropped: BoolArray) -> pd.DataFrame:
     """Rows of transactions that were reported more than once: at several times, or by several sources."""
     of_kind = pc.is_in(events[c.EVENT_NAME], value_set=pa.array(TRANSACTIONS)).to_numpy()
     known = pc.is_valid(events[c.TRANSACTION_ID]).to_numpy()
     frame = _frame(events, np.flatnonzero(of_kind & known & ~dropped))
     if frame.empty:
         return frame
-    order = [c.EVENT_NAME, c.TRANSACTION_ID]
-    report = frame[[*order, c.TIME, c.SOURCE]].drop_duplicates()
-    several = report[report.duplicated(order, keep=False)][order].drop_duplicates()
-    return frame.merge(several, on=order, how="inner").sort_values(_PLACE, kind="stable")
+    order = frame.groupby([c.EVENT_NAME, c.TRANSACTION_ID], sort=False)
+    differs = [order[name].transform("nunique") > 1 for name in (c.TIME, c.SOURCE)]
+    return frame[differs[0] | differs[1]]
 
 
 def _by_transaction(frame: pd.DataFrame, found: _Found) -> None:
-    if frame.empty:
-        return
-    for _, rows in frame.groupby([c.EVENT_NAME, c.TRANSACTION_ID], sort=False):
-        reports = [report for _, report in rows.groupby([c.TIME, c.SOURCE], sort=True)]
-        first = int(reports[0]["row"].iloc[0])
-        shared = len(set(rows[c.PERSON_ID].dropna())) > 1
-        seen: dict[Any, int] = {}
-        for report in reports:
-            said = _content(report)
-            earlier = seen.setdefault(said, int(report["row"].iloc[0]))
-            repeated = earlier != int(report["row"].iloc[0])
-            if shared:
-                _note_all(found, report, TRANSACTION_SHARED, first, drop=False)
-            elif repeated:
-                _note_all(found, report, DUPLICATE_TRANSACTION, earlier, drop=True)
-            else:
-                _note_all(found, report, TRANSACTION_CONFLICT, first, drop=False)
+    orders: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for at, key in enumerate(zip(frame[c.EVENT_NAME], frame[c.TRANSACTION_ID], strict=True)):
+        orders[key].append(at)
+    row, person = frame[_ROW].tolist(), frame[c.PERSON_ID].astype(object).to_numpy()
+    someone = frame[c.PERSON_ID].notna().to_numpy()
+    moment = list(zip(frame[c.TIME], frame[c.SOURCE], strict=True))
+    content = _contents(frame)
+    for places in orders.values():
+        shared = len({person[at] for at in places if someone[at]}) > 1
+        reports: dict[tuple[int, str], list[int]] = defaultdict(list)
+        for at in places:
+            reports[moment[at]].append(at)
+        seen: dict[tuple[tuple[str, ...], ...], int] = {}
+        for report in reports.values():
+            said = tuple(sorted(content[at] for at in report))
+            own, first = row[report[0]], row[places[0]]
+            earlier = seen.setdefault(said, own)
+            rows = [row[at] for at in report]
+            if shared and own != first:
+                found.note(rows, TRANSACTION_SHARED, first, drop=False)
+            elif not shared and earlier != own:
+                found.note(rows, DUPLICATE_TRANSACTION, earlier, drop=True)
+            elif not shared and own != first:
+                found.note(rows, TRANSACTION_CONFLICT, first, drop=False)
 
 
-def _content(report: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
-    """Items, quantities and money of a report, in no order."""
-    rows = report[_CONTENT].astype(object).where(report[_CONTENT].notna(), "").astype(str)
-    return tuple(sorted(rows.itertuples(index=False, name=None)))
-
-
-def _note_all(found: _Found, report: pd.DataFrame, code: str, earlier: int, *, drop: bool) -> None:
-    rows = report["row"].tolist()
-    if earlier not in rows:
-        for row in rows:
-            found.note(int(row), code, earlier, drop=drop)
-
-
-def _shown(code: str) -> str:
-    return c.TRANSACTION_ID if code == DUPLICATE_TRANSACTION else c.EVENT_ID
-
-
-def _unique_ids(events: pa.Table) -> pa.Table:
-    """Kept events that share an id get a number each, oldest first."""
-    frame = _candidates(events, [c.EVENT_ID])
-    if frame.empty:
-        return events
-    nth = (frame.groupby(c.EVENT_ID, sort=False).cumcount() + 1).to_numpy()
-    ids = np.array(events[c.EVENT_ID].to_pylist(), object)
-    rows = frame["row"].to_numpy()
-    again = nth > 1
-    ids[rows[again]] = [
-        f"{name}~{n}" for name, n in zip(ids[rows[again]], nth[again].tolist(), strict=True)
+def _contents(frame: pd.DataFrame) -> list[tuple[str, ...]]:
+    """Item, quantity and money of each row as texts, "" where missing."""
+    texts = [
+        frame[name].astype(object).where(frame[name].notna(), "").astype(str) for name in _CONTENT
     ]
-    place = events.schema.get_field_index(c.EVENT_ID)
-    return events.set_column(place, events.field(c.EVENT_ID), pa.array(ids, pa.string()))
+    return list(zip(*texts, strict=True))
+
+
+def _unique_ids(events: pa.Table, dropped: BoolArray) -> pa.Array:
+    """Event ids; kept events that share one get a number each, oldest first."""
+    ids = events[c.EVENT_ID].combine_chunks()
+    kept = np.flatnonzero(~dropped)
+    shared = kept[_sharing_an_id(events[c.EVENT_ID].take(pa.array(kept)))]
+    if not len(shared):
+        return ids
+    frame = _frame(events, shared)
+    nth = frame.groupby(c.EVENT_ID, sort=False).cumcount().to_numpy() + 1
+    again = nth > 1
+    names = frame[c.EVENT_ID][again].tolist()
+    renamed = [f"{name}~{n}" for name, n in zip(names, nth[again].tolist(), strict=True)]
+    row = frame[_ROW].to_numpy()[again]
+    at = np.zeros(len(events), np.bool_)
+    at[row] = True
+    values = pa.array(renamed, pa.string()).take(pa.array(np.argsort(row)))
+    return pc.replace_with_mask(ids, pa.array(at), values)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import ibis
 import pyarrow as pa
@@ -34,7 +34,7 @@ class RejectRule:
     breaks: Callable[[Any], Any]
 
 
-RULES = (
+ROW_RULES: Final = (
     RejectRule("unknown_event", c.EVENT_NAME, lambda row: ~row[c.EVENT_NAME].isin(EVENT_NAMES)),
     RejectRule("bad_timestamp", c.TIME, lambda row: row[c.TIME].isnull()),
     RejectRule(
@@ -49,6 +49,12 @@ RULES = (
     ),
     RejectRule("bad_quantity", c.QUANTITY, lambda row: row[c.QUANTITY] <= 0),
     RejectRule("bad_value", c.VALUE, lambda row: row[c.VALUE] < 0),
+    RejectRule("missing_event_id", c.EVENT_ID, lambda row: row[c.EVENT_ID].isnull()),
+)
+"""Rules that a row breaks by itself."""
+
+RULES: Final = (
+    *ROW_RULES,
     RejectRule("duplicate_event", c.EVENT_ID, lambda row: row.repeat_ > 0),
 )
 """In order: a row is refused for the first rule it breaks."""
@@ -71,7 +77,7 @@ class CleanEvents:
     @property
     def counts(self) -> Mapping[str, int]:
         """Rejected rows per reason code."""
-        return _counts(self.rejects)
+        return count_reasons(self.rejects)
 
 
 def clean_events(raw_: Any, engine: LocalEngine, *, max_reject_rate: float) -> CleanEvents:
@@ -85,24 +91,58 @@ def clean_events(raw_: Any, engine: LocalEngine, *, max_reject_rate: float) -> C
     Raises:
         GateError: more rows are refused than `max_reject_rate` allows; the message names the commonest reason.
     """
-    first = ibis.window(group_by=c.EVENT_ID, order_by=[c.SOURCE, c.LINE])
-    raw = raw_.mutate(repeat_=ibis.row_number().over(first))
-    reason = ibis.cases(*[(rule.breaks(raw).fill_null(False), rule.reason_code) for rule in RULES])
-    shown = ibis.cases(
-        *[(rule.breaks(raw).fill_null(False), _shown(raw, rule.column)) for rule in RULES]
-    )
-    judged = in_utc(engine.collect(raw.mutate(**{c.REASON_CODE: reason, c.RAW_VALUE: shown})))
+    judged = in_utc(engine.collect(judge(_with_repeats(raw_), RULES)))
     refused = pc.is_valid(judged[c.REASON_CODE])
     accepted = judged.filter(pc.invert(refused)).select(EVENTS.schema.names)
     rejects = judged.filter(refused).select(REJECTS.schema.names)
     result = CleanEvents(
         events=accepted.sort_by([(c.TIME, "ascending"), (c.EVENT_ID, "ascending")]),
-        rejects=rejects.sort_by([(c.SOURCE, "ascending"), (c.LINE, "ascending")]),
+        rejects=sorted_rejects(rejects),
         rows_in=int(raw_.count().execute()),
     )
-    _require_balance(result)
+    require_balance(result.rows_in, result.events.num_rows + result.rejects.num_rows)
     require_quality(result.rejects, result.rows_in, max_reject_rate=max_reject_rate)
     return result
+
+
+def judge(raw: Any, rules: Sequence[RejectRule], *, found: Sequence[tuple[Any, Any]] = ()) -> Any:
+    """Rows with the reason code of the first rule they break, null = none, and the value to show.
+
+    Args:
+        raw: unchecked Ibis table.
+        rules: in order.
+        found: (condition, reason code) pairs that come before the rules; they show no value.
+    """
+    broken = [(rule.breaks(raw).fill_null(False), rule) for rule in rules]
+    nothing = ibis.null("string")
+    reason = ibis.cases(*found, *[(breaks, rule.reason_code) for breaks, rule in broken])
+    shown = ibis.cases(
+        *[(condition, nothing) for condition, _ in found],
+        *[(breaks, _shown(raw, rule.column)) for breaks, rule in broken],
+    )
+    return raw.mutate(**{c.REASON_CODE: reason, c.RAW_VALUE: shown})
+
+
+def count_reasons(rejects: pa.Table) -> dict[str, int]:
+    """Rejected rows per reason code."""
+    found = rejects[c.REASON_CODE].value_counts().to_pylist()
+    return {entry["values"]: entry["counts"] for entry in found}
+
+
+def sorted_rejects(rejects: pa.Table) -> pa.Table:
+    """The rejects table in its order: place, then reason, then value."""
+    names = [c.SOURCE, c.LINE, c.REASON_CODE, c.RAW_VALUE]
+    return rejects.sort_by([(name, "ascending") for name in names])
+
+
+def _with_repeats(raw: Any) -> Any:
+    """Rows numbered among those of their event id, from 0. Most ids occur once, so few rows have to be sorted."""
+    ids = raw.filter(raw[c.EVENT_ID].notnull()).group_by(c.EVENT_ID).agg(rows_=ibis._.count())
+    repeated = ids.filter(ids.rows_ > 1)
+    first = ibis.window(group_by=c.EVENT_ID, order_by=[c.SOURCE, c.LINE])
+    several = raw.semi_join(repeated, c.EVENT_ID).mutate(repeat_=ibis.row_number().over(first))
+    once = raw.anti_join(repeated, c.EVENT_ID).mutate(repeat_=ibis.literal(0, "int64"))
+    return several.union(once)
 
 
 def in_utc(table: pa.Table) -> pa.Table:
@@ -122,12 +162,16 @@ def _shown(raw: Any, column: str) -> Any:
     return ibis.literal(f"{column}=") + raw[column].cast("string").fill_null("null")
 
 
-def _require_balance(result: CleanEvents) -> None:
-    rows_out = result.events.num_rows + result.rejects.num_rows
-    if rows_out != result.rows_in:
+def require_balance(rows_in: int, rows_out: int) -> None:
+    """Stop here when a row is lost or counted twice; `rows_out` includes the refused ones.
+
+    Raises:
+        GateError: the two differ.
+    """
+    if rows_out != rows_in:
         raise GateError(
             "events",
-            f"{result.rows_in} rows came in, {rows_out} went out",
+            f"{rows_in} rows came in, {rows_out} went out",
             rule="rows in = rows out + rejects",
             next_step="This is a defect: please report it with the source's config.",
         )
@@ -141,7 +185,7 @@ def require_quality(rejects: pa.Table, rows: int, *, max_reject_rate: float) -> 
     """
     rate = rejects.num_rows / max(rows, 1)
     if rate > max_reject_rate:
-        counts = _counts(rejects)
+        counts = count_reasons(rejects)
         reason = min(counts, key=lambda code: (-counts[code], code))
         raise GateError(
             "events",
@@ -149,8 +193,3 @@ def require_quality(rejects: pa.Table, rows: int, *, max_reject_rate: float) -> 
             rule=f"at most {max_reject_rate:.1%} may be",
             next_step="Mend the source, or raise 'max_reject_rate' if these rows may be lost.",
         )
-
-
-def _counts(rejects: pa.Table) -> dict[str, int]:
-    found = rejects[c.REASON_CODE].value_counts().to_pylist()
-    return {entry["values"]: entry["counts"] for entry in found}

@@ -8,11 +8,11 @@ day joins two persons, the older name stands for both and the merge is recorded.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import scipy.sparse as sp
@@ -20,7 +20,7 @@ from pydantic import Field
 from scipy.sparse.csgraph import connected_components
 
 from features import columns as c
-from features.arrays import IntArray
+from features.arrays import BoolArray, IntArray
 from features.config import BaseConfig
 from features.contracts import TableContract, check
 from features.ingest.timestamps import refused
@@ -31,6 +31,7 @@ QUARANTINED_IDENTITY: Final = "quarantined_identity"
 _KINDS: Final = {c.ANONYMOUS_ID: "anonymous:", c.USER_ID: "user:"}
 _NONE: Final = -1
 _DIGEST_BYTES: Final = 10
+_NAMED_AT_ONCE: Final = 100_000
 
 
 class IdentityConfig(BaseConfig):
@@ -65,6 +66,38 @@ class Stitched:
         return int(pc.sum(self.identities[c.QUARANTINED]).as_py() or 0)
 
 
+@dataclass(frozen=True, eq=False)
+class Persons:
+    """Who is who.
+
+    Attributes:
+        identities: every id seen so far and its person, the identities table, sorted.
+        merges: persons joined since the identities before, the person-merges table, sorted.
+    """
+
+    identities: pa.Table
+    merges: pa.Table
+
+    def of(self, events: pa.Table) -> tuple[pa.Array, BoolArray]:
+        """The person of each event, null where it carries no id, and whether that id is quarantined."""
+        nodes = self.identities[c.IDENTITY].combine_chunks()
+        ends = _ends(events, nodes)
+        at = np.where(ends[c.USER_ID] >= 0, ends[c.USER_ID], ends[c.ANONYMOUS_ID])
+        place = pa.array(at, mask=at < 0)
+        person = self.identities[c.PERSON_ID].combine_chunks().take(place)
+        shared = self.identities[c.QUARANTINED].combine_chunks().take(place)
+        return person, pc.fill_null(shared, False).to_numpy(zero_copy_only=False)
+
+    def by_id(self, column: str) -> pa.Table:
+        """Person and quarantine of each `anonymous_id` or `user_id`, in a column of that name."""
+        kind = _KINDS[column]
+        own = self.identities.filter(pc.starts_with(self.identities[c.IDENTITY], kind))
+        ids = pc.utf8_slice_codeunits(own[c.IDENTITY], start=len(kind))
+        return pa.table(
+            [ids, own[c.PERSON_ID], own[c.QUARANTINED]], [column, c.PERSON_ID, c.QUARANTINED]
+        )
+
+
 def stitch(events: pa.Table, config: IdentityConfig, *, before: pa.Table | None = None) -> Stitched:
     """Give every event its person.
 
@@ -73,29 +106,46 @@ def stitch(events: pa.Table, config: IdentityConfig, *, before: pa.Table | None 
         config: size cap.
         before: the identities of the last run, which keep their persons; None = first run.
     """
+    persons = find_persons(id_pairs(events), config, before=before)
+    person, quarantined = persons.of(events)
+    place = events.schema.get_field_index(c.PERSON_ID)
+    with_person = events.set_column(place, events.field(c.PERSON_ID), person)
+    return Stitched(
+        events=with_person.filter(pa.array(~quarantined)),
+        rejects=refused(events, {QUARANTINED_IDENTITY: quarantined}, shown=None),
+        identities=persons.identities,
+        merges=persons.merges,
+    )
+
+
+def id_pairs(events: pa.Table) -> pa.Table:
+    """Ids that were seen in one event, once each, with the earliest `time`; a missing id is null."""
+    pairs = events.group_by(list(_KINDS)).aggregate([(c.TIME, "min")])
+    return pairs.rename_columns([*_KINDS, c.TIME])
+
+
+def find_persons(
+    pairs: pa.Table, config: IdentityConfig, *, before: pa.Table | None = None
+) -> Persons:
+    """Name the connected components of ids that were seen together.
+
+    Args:
+        pairs: `anonymous_id`, `user_id` and `time`; of a pair that occurs more than once the earliest time counts.
+        config: size cap.
+        before: the identities of the last run, which keep their persons; None = first run.
+    """
     known = IDENTITIES.schema.empty_table() if before is None else before
-    nodes = _nodes(events, known)
-    ends = {name: _positions(events[name], kind, nodes) for name, kind in _KINDS.items()}
+    nodes = _nodes(pairs, known)
+    ends = _ends(pairs, nodes)
     component = _components(ends, nodes, known)
-    first_seen = _first_seen(events, ends, nodes, known)
+    first_seen = _first_seen(pairs, ends, nodes, known)
     shared = _shared(component, nodes, known, config)
     person, merges = _names(component, first_seen, shared, nodes, known)
-    event_node = np.where(ends[c.USER_ID] >= 0, ends[c.USER_ID], ends[c.ANONYMOUS_ID])
-    named = event_node >= 0
-    quarantined = named & shared[event_node] if len(nodes) else np.zeros(len(named), np.bool_)
-    persons = person.take(pa.array(event_node, mask=~named))
-    place = events.schema.get_field_index(c.PERSON_ID)
-    with_person = events.set_column(place, events.field(c.PERSON_ID), persons)
     identities = pa.table(
         [nodes, person, pa.array(first_seen).cast(TIMESTAMP), pa.array(shared)],
         schema=IDENTITIES.schema,
     )
-    return Stitched(
-        events=with_person.filter(pa.array(~quarantined)),
-        rejects=refused(events, {QUARANTINED_IDENTITY: quarantined}, shown=None),
-        identities=_checked(identities, IDENTITIES),
-        merges=_checked(merges, PERSON_MERGES),
-    )
+    return Persons(_checked(identities, IDENTITIES), _checked(merges, PERSON_MERGES))
 
 
 def current_person(persons: pa.Array | pa.ChunkedArray, merges: pa.Table) -> pa.Array:
@@ -120,6 +170,11 @@ def _nodes(events: pa.Table, known: pa.Table) -> pa.Array:
 
 def _identities(ids: pa.Array, kind: str) -> pa.Array:
     return pc.binary_join_element_wise(pa.scalar(kind), ids, "")
+
+
+def _ends(events: pa.Table, nodes: pa.Array) -> dict[str, IntArray]:
+    """Per kind of id the node of each event, -1 = it carries none."""
+    return {name: _positions(events[name], kind, nodes) for name, kind in _KINDS.items()}
 
 
 def _positions(ids: pa.ChunkedArray, kind: str, nodes: pa.Array) -> IntArray:
@@ -171,20 +226,20 @@ def _places(nodes: pa.Array, known: pa.Table) -> IntArray:
 
 def _shared(
     component: IntArray, nodes: pa.Array, known: pa.Table, config: IdentityConfig
-) -> npt.NDArray[np.bool_]:
+) -> BoolArray:
     """Ids of components above the cap; what is joined to a quarantined id is quarantined with it."""
     components = int(component.max(initial=-1)) + 1
     broken = np.bincount(component, minlength=components) > config.max_identities
     was = known[c.QUARANTINED].to_numpy().astype(np.bool_)
     broken[component[_places(nodes, known)[was]]] = True
-    found: npt.NDArray[np.bool_] = broken[component]
+    found: BoolArray = broken[component]
     return found
 
 
 def _names(
     component: IntArray,
     first_seen: IntArray,
-    shared: npt.NDArray[np.bool_],
+    shared: BoolArray,
     nodes: pa.Array,
     known: pa.Table,
 ) -> tuple[pa.Array, pa.Table]:
@@ -194,18 +249,25 @@ def _names(
     """
     n = len(nodes)
     group = np.where(shared, n + np.arange(n), component)
-    name = np.empty(2 * n, object)
     leads = _leads(group, first_seen, np.arange(n))
-    name[group[leads]] = [_name(text) for text in nodes.take(pa.array(leads)).to_pylist()]
-    place, person = _places(nodes, known), known[c.PERSON_ID].to_numpy()
+    place, before = _places(nodes, known), known[c.PERSON_ID].combine_chunks()
     age = known[c.FIRST_SEEN].cast(pa.int64()).to_numpy()
-    rank = pc.rank(known[c.PERSON_ID].combine_chunks(), tiebreaker="min").to_numpy()
-    oldest = _leads(group[place], age, rank)
-    name[group[place[oldest]]] = person[oldest]
-    now = name[group[place]]
-    moved = pa.table([person, now], schema=PERSON_MERGES.schema).filter(pa.array(now != person))
+    oldest = _leads(group[place], age, pc.rank(before, tiebreaker="min").to_numpy())
+    at = np.empty(2 * n, np.int64)  # of each group, its name's place in `names`
+    at[group[leads]] = np.arange(len(leads))
+    at[group[place[oldest]]] = len(leads) + oldest
+    names = pa.chunked_array([*_new_names(nodes, leads), before], pa.string()).combine_chunks()
+    now = names.take(pa.array(at[group[place]]))
+    moved = pa.table([before, now], schema=PERSON_MERGES.schema).filter(pc.not_equal(before, now))
     merges = moved.group_by(PERSON_MERGES.schema.names, use_threads=False).aggregate([])
-    return pa.array(name[group], pa.string()), merges.sort_by(c.PERSON_ID)
+    return names.take(pa.array(at[group])), merges.sort_by(c.PERSON_ID)
+
+
+def _new_names(nodes: pa.Array, leads: IntArray) -> Iterator[pa.Array]:
+    """Names of the persons led by these nodes, a part at a time: texts are small in Arrow and large in Python."""
+    for start in range(0, len(leads), _NAMED_AT_ONCE):
+        part = nodes.take(pa.array(leads[start : start + _NAMED_AT_ONCE])).to_pylist()
+        yield pa.array([_name(text) for text in part], pa.string())
 
 
 def _leads(group: IntArray, age: IntArray, rank: IntArray) -> IntArray:

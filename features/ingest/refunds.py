@@ -20,7 +20,9 @@ from features.tables import REVERSALS
 
 UNKNOWN_TRANSACTION: Final = "unknown_transaction"
 
-_TAKES_BACK: Final = ("refund", "cancel")
+TAKES_BACK: Final = ("refund", "cancel")
+"""Events that undo purchases."""
+
 _ENOUGH: Final = 1e-9
 
 
@@ -63,7 +65,7 @@ def reverse(events: pa.Table, config: RefundConfig) -> Reversed:
         config: how a refund finds its purchase.
     """
     name = events[c.EVENT_NAME]
-    takes_back = pc.is_in(name, value_set=pa.array(_TAKES_BACK)).to_numpy()
+    takes_back = pc.is_in(name, value_set=pa.array(TAKES_BACK)).to_numpy()
     purchase = pc.equal(name, "purchase").to_numpy()
     ledger = _Ledger(events, np.flatnonzero(purchase), np.flatnonzero(takes_back), config)
     unknown = np.zeros(len(events), np.bool_)

@@ -33,6 +33,21 @@ class TimestampConfig(BaseConfig):
     """How long after the watermark of the last run an event is still admitted."""
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """Between which times an event is believed.
+
+    Attributes:
+        earliest: believed from here on.
+        latest: believed up to here.
+        closed: held out of this run before it; None = this is the first run.
+    """
+
+    earliest: datetime
+    latest: datetime
+    closed: datetime | None
+
+
 @dataclass(frozen=True, eq=False)
 class Admitted:
     """Events whose time is believed, and the others.
@@ -69,30 +84,42 @@ def admit(
         watermark: latest time that earlier runs admitted; None = this is the first run.
     """
     time = events[c.TIME]
-    latest = as_of + timedelta(minutes=config.clock_skew_minutes)
+    bounds = bounds_of(config, as_of=as_of, watermark=watermark)
     bad = _mask(
         pc.or_kleene(
             pc.is_null(time),
             pc.or_kleene(
-                pc.less(time, pa.scalar(config.earliest, TIMESTAMP)),
-                pc.greater(time, pa.scalar(latest, TIMESTAMP)),
+                pc.less(time, pa.scalar(bounds.earliest, TIMESTAMP)),
+                pc.greater(time, pa.scalar(bounds.latest, TIMESTAMP)),
             ),
         )
     )
     old = late = np.zeros(len(bad), np.bool_)
     if watermark is not None:
-        closed = watermark - timedelta(days=config.late_days)
-        late = ~bad & _mask(pc.less(time, pa.scalar(closed, TIMESTAMP)))
+        late = ~bad & _mask(pc.less(time, pa.scalar(bounds.closed, TIMESTAMP)))
         old = ~bad & ~late & _mask(pc.less(time, pa.scalar(watermark, TIMESTAMP)))
     kept = events.filter(pa.array(~bad & ~late))
-    newest = pc.max(kept[c.TIME]).as_py()
-    known = [moment for moment in (watermark, newest) if moment is not None]
     return Admitted(
         events=kept,
         rejects=refused(events, {BAD_TIMESTAMP: bad, LATE_EVENT: late}, shown=c.TIME),
-        watermark=max(known) if known else None,
+        watermark=latest_of(watermark, pc.max(kept[c.TIME]).as_py()),
         late=int(old.sum()),
     )
+
+
+def bounds_of(config: TimestampConfig, *, as_of: datetime, watermark: datetime | None) -> Bounds:
+    """The times that are believed at `as_of`, after a run that admitted times up to `watermark`."""
+    return Bounds(
+        earliest=config.earliest,
+        latest=as_of + timedelta(minutes=config.clock_skew_minutes),
+        closed=None if watermark is None else watermark - timedelta(days=config.late_days),
+    )
+
+
+def latest_of(*moments: datetime | None) -> datetime | None:
+    """The latest of the moments that are known; None = none is."""
+    known = [moment for moment in moments if moment is not None]
+    return max(known) if known else None
 
 
 def refused(

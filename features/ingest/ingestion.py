@@ -1,0 +1,370 @@
+"""All of cleaning, from Parquet files to one Parquet file, for more events than fit into memory.
+
+Most events share nothing with others, so only ids, and the few events that share one, are looked at in memory, by the
+same functions that clean a table; the rest streams through the engine. The result is that of the steps one after the
+other: times, persons, duplicates, refunds, rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import ibis
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from features import columns as c
+from features.engines.local import ROW, LocalEngine
+from features.ingest.cleaning import CleaningConfig
+from features.ingest.duplicates import (
+    CODES,
+    COMPARED,
+    DROPPED,
+    TRANSACTIONS,
+    DuplicateConfig,
+    find_repeats,
+    shown_column,
+    sorted_repeats,
+)
+from features.ingest.events import (
+    ROW_RULES,
+    count_reasons,
+    in_utc,
+    judge,
+    require_balance,
+    require_quality,
+    sorted_rejects,
+)
+from features.ingest.identity import (
+    QUARANTINED_IDENTITY,
+    IdentityConfig,
+    Persons,
+    find_persons,
+)
+from features.ingest.refunds import TAKES_BACK, RefundConfig, reverse
+from features.ingest.timestamps import (
+    BAD_TIMESTAMP,
+    LATE_EVENT,
+    Bounds,
+    bounds_of,
+    latest_of,
+    refused,
+)
+from features.tables import EVENTS, REJECTS, REPEATS
+
+UNCHECKED: Final = pa.schema([field.with_nullable(True) for field in EVENTS.schema])
+"""Columns of unchecked events: those of the events table, any of them null."""
+
+_IDS: Final = (c.USER_ID, c.ANONYMOUS_ID)
+_KEY: Final = "key_"
+_OF_KIND: Final = "of_kind_"
+_CODE: Final = "code_"
+_NEW_ID: Final = "new_id_"
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+_ROWS_AT_ONCE: Final = 2_000_000
+_REFUND_COLUMNS: Final = (
+    c.EVENT_NAME, c.TIME, c.ITEM_ID, c.QUANTITY, c.VALUE, c.TRANSACTION_ID, c.SOURCE, c.LINE,
+)  # fmt: skip
+_SHOWN: Final[dict[str, str | None]] = {
+    BAD_TIMESTAMP: c.TIME,
+    LATE_EVENT: c.TIME,
+    QUARANTINED_IDENTITY: None,
+    **{code: shown_column(code) for code in CODES},
+}
+_MARKED: Final = pa.schema([(ROW, pa.int64()), (c.REASON_CODE, pa.string())])
+_RENAMED: Final = pa.schema([(ROW, pa.int64()), (c.EVENT_ID, pa.string())])
+
+
+@dataclass(frozen=True, eq=False)
+class Ingested:
+    """Clean events on disk, and all that was found out on the way.
+
+    Attributes:
+        path: Parquet file of checked events, sorted by time, then event id.
+        rows_in: rows of the files.
+        rows_out: events written.
+        rejects: refused rows of all steps, the rejects table, sorted by place.
+        repeats: what was reported twice and what shares an id, the repeats table.
+        identities: every id seen so far and its person, the identities table.
+        merges: persons joined since the identities before, the person-merges table.
+        reversals: how much of which purchase each refund takes back, the reversals table.
+        unmatched_quantity: units of matched refunds beyond what was bought.
+        watermark: latest time seen so far, this run included; None = no event yet.
+        late: events with a believed time that are older than the last run's watermark.
+
+    Invariants: rows in = rows out + rejects; the order of files and rows changes nothing but the ids of events that
+        agree in time, source and line.
+    """
+
+    path: Path
+    rows_in: int
+    rows_out: int
+    rejects: pa.Table
+    repeats: pa.Table
+    identities: pa.Table
+    merges: pa.Table
+    reversals: pa.Table
+    unmatched_quantity: float
+    watermark: datetime | None
+    late: int
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Rejected rows per reason code."""
+        return count_reasons(self.rejects)
+
+
+def ingest_events(
+    paths: Sequence[Path],
+    target: Path,
+    config: CleaningConfig,
+    engine: LocalEngine,
+    *,
+    received_at: datetime,
+    watermark: datetime | None = None,
+    before: pa.Table | None = None,
+) -> Ingested:
+    """Clean the events of some files into one file.
+
+    Args:
+        paths: Parquet files of unchecked events, with the columns of the events table, any of them null.
+        target: the file to write.
+        config: how events are cleaned.
+        engine: where the expressions run; its memory limit bounds all that grows with the number of events.
+        received_at: the moment of ingestion; later events are not believed.
+        watermark: latest time that earlier runs admitted; None = this is the first run.
+        before: the identities of the last run; None = this is the first run.
+
+    Raises:
+        InputError: a file is missing or is not Parquet.
+        SchemaError: a file has other columns.
+        GateError: more rows are refused than may be; nothing is written then.
+    """
+    bounds = bounds_of(config.timestamps, as_of=received_at, watermark=watermark)
+    raw = engine.files(paths, UNCHECKED)
+    believed = raw.filter(~_bad(raw, bounds) & ~_late(raw, bounds))
+    persons = _persons(believed, engine, config.identity, before)
+    believed_seen = _seen(believed, watermark, engine)
+    repeats = _repeats(believed, persons, engine, config.duplicates)
+    rejected = _rejected(raw, bounds, persons, repeats.dropped, engine)
+    checked = raw.anti_join(engine.table(rejected.select([ROW])), ROW)
+    undone = _reversals(checked, repeats.renamed, persons, engine, config.refunds)
+    rejects = sorted_rejects(pa.concat_tables([_rejects(rejected), undone.rejects]))
+    result = Ingested(
+        path=target,
+        rows_in=engine.collect(raw.agg(rows=raw.count()))["rows"][0].as_py(),
+        rows_out=0,
+        rejects=rejects,
+        repeats=repeats.table,
+        identities=persons.identities,
+        merges=persons.merges,
+        reversals=undone.reversals,
+        unmatched_quantity=undone.unmatched_quantity,
+        watermark=latest_of(watermark, believed_seen.newest),
+        late=believed_seen.late,
+    )
+    counted = rejects.filter(pc.invert(pc.is_in(rejects[c.REASON_CODE], pa.array(DROPPED))))
+    require_quality(counted, result.rows_in, max_reject_rate=config.max_reject_rate)
+    kept = checked.anti_join(engine.table(undone.unknown), ROW)
+    engine.write(_events(kept, repeats.renamed, persons, engine), target)
+    result = replace(result, rows_out=pq.read_metadata(target).num_rows)
+    require_balance(result.rows_in, result.rows_out + rejects.num_rows)
+    return result
+
+
+class _Seen(NamedTuple):
+    newest: datetime | None
+    late: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Repeats:
+    """What duplicates change: rows dropped with their reason, rows with a new event id, and the repeats table."""
+
+    dropped: pa.Table
+    renamed: pa.Table
+    table: pa.Table
+
+
+@dataclass(frozen=True, eq=False)
+class _Undone:
+    """What refunds change: rows of those that fit no purchase, their rejects, and the reversals table."""
+
+    unknown: pa.Table
+    rejects: pa.Table
+    reversals: pa.Table
+    unmatched_quantity: float
+
+
+def _bad(rows: Any, bounds: Bounds) -> Any:
+    time = rows[c.TIME]
+    return time.isnull() | (time < bounds.earliest) | (time > bounds.latest)
+
+
+def _late(rows: Any, bounds: Bounds) -> Any:
+    return (rows[c.TIME] < (bounds.closed or _NEVER)).fill_null(False)
+
+
+def _seen(believed: Any, watermark: datetime | None, engine: LocalEngine) -> _Seen:
+    time = believed[c.TIME]
+    late = time.count(where=time < (watermark or _NEVER))
+    found = in_utc(engine.collect(believed.agg(newest=time.max(), late=late))).to_pylist()[0]
+    return _Seen(found["newest"], found["late"])
+
+
+def _persons(
+    believed: Any, engine: LocalEngine, config: IdentityConfig, before: pa.Table | None
+) -> Persons:
+    ids = [c.ANONYMOUS_ID, c.USER_ID]
+    pairs = believed.group_by(ids).agg(**{c.TIME: believed[c.TIME].min()})
+    return find_persons(in_utc(engine.collect(pairs)), config, before=before)
+
+
+def _quarantined(rows: Any, persons: Persons, engine: LocalEngine) -> Any:
+    """Where a row's ids are set aside; both ids of a row are, or none."""
+    where = ibis.literal(False)
+    for name in (c.USER_ID, c.ANONYMOUS_ID):
+        ids = persons.by_id(name)
+        shared = engine.table(ids.filter(ids[c.QUARANTINED]).select([name]))
+        where = where | rows[name].isin(shared[name]).fill_null(False)
+    return where
+
+
+def _repeats(
+    believed: Any, persons: Persons, engine: LocalEngine, config: DuplicateConfig
+) -> _Repeats:
+    """Duplicates among the few rows that share an event id or a transaction with another one."""
+    dropped, renamed, tables = [_MARKED.empty_table()], [_RENAMED.empty_table()], []
+    for sharing in _sharing(believed, engine):
+        person, quarantined = persons.of(sharing)
+        rows = sharing.append_column(c.PERSON_ID, person).filter(pa.array(~quarantined))
+        found = find_repeats(rows, config)
+        codes = pa.array(CODES).take(pa.array(found.code, mask=found.code < 0))
+        marked = pa.table([rows[ROW], codes], schema=_MARKED)
+        dropped.append(marked.filter(pa.array(found.dropped)))
+        differs = pc.not_equal(rows[c.EVENT_ID], found.event_ids)
+        named = pa.table([rows[ROW], found.event_ids], schema=_RENAMED)
+        renamed.append(named.filter(pc.fill_null(differs, False)))
+        tables.append(found.repeats)
+    table = pa.concat_tables([REPEATS.schema.empty_table(), *tables])
+    return _Repeats(pa.concat_tables(dropped), pa.concat_tables(renamed), sorted_repeats(table))
+
+
+def _sharing(believed: Any, engine: LocalEngine) -> Iterator[pa.Table]:
+    """Rows that share an event id or a transaction with another one, in parts that share nothing with each other.
+
+    The first part holds all transactions, so that no id and no transaction is torn.
+    """
+    of_kind = believed[c.EVENT_NAME].isin(TRANSACTIONS) & believed[c.TRANSACTION_ID].notnull()
+    known = believed[c.EVENT_ID].notnull()
+    key = ibis.ifelse(known, engine.fingerprint(believed[c.EVENT_ID]), ibis.null("uint64"))
+    rows = believed.mutate(**{_KEY: key, _OF_KIND: of_kind.fill_null(False)})
+    keys, repeats = _repeated_keys(rows, engine)
+    ordered = engine.collect(rows.filter(rows[_OF_KIND] & rows[_KEY].notnull()).select(_KEY))
+    parts = 1 + repeats // _ROWS_AT_ONCE
+    number = np.where(np.isin(keys, ordered[_KEY].to_numpy()), 0, keys % np.uint64(parts))
+    orders = engine.table(engine.collect(_reported_again(rows)))
+    keyed = engine.table(pa.table({_KEY: keys}))
+    columns = [ROW, *_IDS, *(name for name in COMPARED if name != c.PERSON_ID)]
+    for part in range(parts):
+        mine = engine.table(pa.table({_KEY: keys[number == part]}))
+        chosen = rows.semi_join(mine, _KEY).select(columns)
+        if part == 0:
+            again = rows.filter(rows[_OF_KIND]).semi_join(orders, [c.EVENT_NAME, c.TRANSACTION_ID])
+            chosen = chosen.union(again.anti_join(keyed, _KEY).select(columns))
+        yield in_utc(engine.collect(chosen)).sort_by(ROW)
+
+
+def _repeated_keys(rows: Any, engine: LocalEngine) -> tuple[npt.NDArray[np.uint64], int]:
+    """Keys that occur more than once, and how many rows have them: numbers are sorted faster than they are grouped."""
+    known = rows.filter(rows[_KEY].notnull()).select(_KEY)
+    keys = np.sort(engine.collect(known)[_KEY].to_numpy())
+    same = keys[1:] == keys[:-1]
+    found = np.unique(keys[1:][same])
+    return found, int(same.sum()) + len(found)
+
+
+def _reported_again(rows: Any) -> Any:
+    """Transactions with several times or sources."""
+    orders = rows.filter(rows[_OF_KIND]).group_by([c.EVENT_NAME, c.TRANSACTION_ID])
+    time, source = ibis._[c.TIME], ibis._[c.SOURCE]
+    spans = orders.agg(a=time.min(), b=time.max(), x=source.min(), y=source.max())
+    return spans.filter((spans.a < spans.b) | (spans.x < spans.y)).drop("a", "b", "x", "y")
+
+
+def _reversals(
+    checked: Any, renamed: pa.Table, persons: Persons, engine: LocalEngine, config: RefundConfig
+) -> _Undone:
+    """What refunds take back, found among them and the purchases they may touch."""
+    columns = [ROW, c.EVENT_ID, *_IDS, *_REFUND_COLUMNS]
+    chosen = checked.filter(checked[c.EVENT_NAME].isin(("purchase", *TAKES_BACK))).select(columns)
+    if config.match == "transaction":
+        refunds = chosen.filter(chosen[c.EVENT_NAME].isin(TAKES_BACK))
+        wanted = refunds.select(c.TRANSACTION_ID).distinct()
+        bought = chosen.filter(chosen[c.EVENT_NAME] == "purchase")
+        chosen = refunds.union(bought.semi_join(wanted, c.TRANSACTION_ID))
+    current = _with_ids(chosen, engine.table(renamed))
+    rows = in_utc(engine.collect(current)).sort_by(ROW)
+    result = reverse(rows.append_column(c.PERSON_ID, persons.of(rows)[0]), config)
+    unknown = pc.invert(pc.is_in(rows[ROW], result.events[ROW]))
+    return _Undone(
+        rows.filter(unknown).select([ROW]),
+        result.rejects,
+        result.reversals,
+        result.unmatched_quantity,
+    )
+
+
+def _with_ids(rows: Any, renamed: Any) -> Any:
+    """Rows with the event ids they have from now on."""
+    new = renamed.rename(**{_NEW_ID: c.EVENT_ID})
+    joined = rows.left_join(new, ROW)
+    known = ibis.coalesce(joined[_NEW_ID], joined[c.EVENT_ID])
+    return joined.mutate(**{c.EVENT_ID: known}).select(rows.columns)
+
+
+def _rejected(
+    raw: Any, bounds: Bounds, persons: Persons, marked: pa.Table, engine: LocalEngine
+) -> pa.Table:
+    """Refused rows with their reason and what is needed to show it, in the order of rows."""
+    code = engine.table(marked.rename_columns([ROW, _CODE]))
+    rows = raw.left_join(code, ROW)
+    found = [
+        (_bad(rows, bounds), BAD_TIMESTAMP),
+        (_late(rows, bounds), LATE_EVENT),
+        (_quarantined(rows, persons, engine), QUARANTINED_IDENTITY),
+        (rows[_CODE].notnull(), rows[_CODE]),
+    ]
+    judged = judge(rows, ROW_RULES, found=found)
+    refused_rows = judged.filter(judged[c.REASON_CODE].notnull())
+    columns = [ROW, c.REASON_CODE, c.SOURCE, c.LINE, c.RAW_VALUE]
+    columns += [c.TIME, c.EVENT_ID, c.TRANSACTION_ID]
+    return in_utc(engine.collect(refused_rows.select(columns))).sort_by(ROW)
+
+
+def _rejects(rejected: pa.Table) -> pa.Table:
+    tables = [REJECTS.schema.empty_table()]
+    for code in sorted(count_reasons(rejected)):
+        rows = rejected.filter(pc.equal(rejected[c.REASON_CODE], code))
+        everyone = np.ones(len(rows), np.bool_)
+        tables.append(refused(rows, {code: everyone}, shown=_SHOWN.get(code, c.RAW_VALUE)))
+    return pa.concat_tables(tables)
+
+
+def _events(kept: Any, renamed: pa.Table, persons: Persons, engine: LocalEngine) -> Any:
+    """Events with their ids and persons, in order."""
+    rows = _with_ids(kept, engine.table(renamed)).drop(c.PERSON_ID)
+    names = []
+    for name in _IDS:
+        person = persons.by_id(name).select([name, c.PERSON_ID])
+        names.append(f"{name}_person_")
+        rows = rows.left_join(engine.table(person.rename_columns([name, names[-1]])), name)
+    rows = rows.mutate(**{c.PERSON_ID: ibis.coalesce(*(rows[name] for name in names))})
+    return rows.select(EVENTS.schema.names).order_by([c.TIME, c.EVENT_ID])
