@@ -39,6 +39,12 @@ def test_too_few_known_ids_fail_the_gate_with_the_repair(see, make_event, feed):
     assert drift.words == "1 days with item events; a usual level needs 7 and one more"
 
 
+def test_the_least_rate_itself_passes(see, make_event, feed):
+    rows = [make_event(item_id=item) for item in ("1", "x")]
+    gate, _ = run(see(rows), feed("1"), item_ids=ItemIdConfig(min_match_rate=0.5))
+    assert (gate.status, gate.figure) == ("pass", 0.5)
+
+
 def test_without_a_repair_the_gate_says_what_to_compare(see, make_event, feed):
     gate, _ = run(see([make_event(item_id="x")]), feed("1"))
     assert gate.next_step == "Compare the ids the tag sends with those of the feed."

@@ -20,6 +20,12 @@ def test_who_is_faster_than_people_is_bot_like(see, make_event):
     assert run(see(rows), max_actions_per_hour=6)["bot_like_persons"].status == "pass"
 
 
+def test_the_limit_itself_is_still_a_person(see, make_event):
+    rows = [make_event(day=n / 24 / 60, item_id=str(n)) for n in range(6)]
+    rows.append(make_event(day=2))
+    assert run(see(rows), max_actions_per_hour=6)["bot_like_persons"].figure == 0.0
+
+
 def test_a_large_order_is_one_action(see, make_event):
     rows = [make_event("purchase", item_id=str(n), transaction_id="t1") for n in range(50)]
     check = run(see(rows), max_actions_per_hour=5, monotonous_actions=5)["bot_like_persons"]
@@ -79,6 +85,20 @@ def test_two_sources_telling_the_same_are_possible_duplicates(see, make_event):
         {"event_name": "purchase", "sources": "browser and server", "events": 1},
     )
     assert run(see(rows), duplicate_seconds=59)["possible_duplicates"].status == "pass"
+
+
+def test_which_source_comes_first_changes_nothing(see, make_event):
+    second = 1 / 24 / 3600
+    rows = [
+        make_event("purchase", day=1, source="server"),
+        make_event("purchase", day=1, source="browser"),
+        make_event("purchase", day=1 + second, source="server"),
+        make_event("purchase", "p2", day=1, source="server"),
+        make_event("purchase", "p2", day=1 + second, source="browser"),
+    ]
+    expected = ({"event_name": "purchase", "sources": "browser and server", "events": 2},)
+    for order in (rows, rows[::-1]):
+        assert run(see(order))["possible_duplicates"].details[0].rows == expected
 
 
 def test_one_source_has_no_duplicates_of_another(see, make_event):
