@@ -49,3 +49,8 @@ def test_where_nothing_helps_the_window_is_widened():
 def test_nothing_to_warn_of(sizes, status):
     check = check_segment_sizes(sizes, SegmentSizeConfig(minimum=80))
     assert (check.status, check.next_step) == (status, "")
+
+
+def test_no_segment_is_joined_with_itself():
+    check = check_segment_sizes(SIZES[:2], SegmentSizeConfig(minimum=700))
+    assert check.next_step == "Join carts with viewers: 4,600 together at most."
