@@ -13,7 +13,7 @@ import pytest
 
 from features import columns as c
 from features.project import Project
-from features.steps import INGEST, SIMULATE
+from features.steps import INGEST, QUALITY, SIMULATE
 from serving.report import PAGE, REPORT, write_report
 from serving.score import SCORE
 from training.reports.page import money, number, points
@@ -28,6 +28,7 @@ SECTIONS = [
     "What the simulated campaign changed",
     "What the decisions are worth",
     "Ten households",
+    "Can the facts be trusted?",
     "How these figures were made",
 ]
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
@@ -92,7 +93,7 @@ def test_it_says_that_the_campaign_is_simulated(page):
 
 def test_every_section_is_there_in_order(html):
     assert re.findall(r"<h2>(.*?)</h2>", html) == SECTIONS
-    assert all(len(section) > 300 for section in html.split("<section>")[1:])
+    assert all(len(section) > 300 for section in re.split("<section[^>]*>", html)[1:])
 
 
 def test_it_shows_at_most_ten_households(html):
@@ -129,14 +130,15 @@ def test_every_model_rule_and_step_has_its_row(project, page):
         assert model["kind"].replace("_", " ") in page.text
     for rule in ("erased", "no consent", "frequency cap", "not in catalog", "just bought"):
         assert rule in page.text
-    assert page.count("svg") == 5
+    checks = project.workspace.current(INGEST).json(QUALITY)["checks"]
+    assert page.count("svg") == 5 + sum(bool(check["series"]) for check in checks)
     for step in (INGEST, SIMULATE, TRAIN_RECOMMENDER, SCORE, MEASURE):
         assert project.workspace.current(step).run_id in page.text
 
 
 def test_nothing_but_the_randomised_comparison_is_called_lift(html):
     """Of the sections, only the summary and the campaign's own may use the word."""
-    for title, section in zip(SECTIONS, html.split("<section>")[1:], strict=True):
+    for title, section in zip(SECTIONS, re.split("<section[^>]*>", html)[1:], strict=True):
         words = re.findall(r"[a-z]+", Page(section).text.lower())
         assert ("lift" not in words) or title in {"In short", "What the simulated campaign changed"}
 
