@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.shop_logs import write_logs
 
-MEMORY_LIMIT = "1GB"
+MEMORY_LIMIT = "640MB"
 _RECEIVED_AT = datetime(2026, 12, 1, tzinfo=UTC)
 _LINE = "{:>11} {:<22} {:>8} {:>8} {:>12} {:>8} {:>8} {:>9}"
 

@@ -137,7 +137,8 @@ def ingest_events(
         paths: Parquet files of unchecked events, with the columns of the events table, any of them null.
         target: the file to write.
         config: how events are cleaned.
-        engine: where the expressions run; its memory limit bounds all that grows with the number of events.
+        engine: where the expressions run. Its memory limit bounds the relational work; pairs of ids, 8 bytes per event for
+            repeats, and rejects are held beside it.
         received_at: the moment of ingestion; later events are not believed.
         watermark: latest time that earlier runs admitted; None = this is the first run.
         before: the identities of the last run; None = this is the first run.
