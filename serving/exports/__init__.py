@@ -1,1 +1,0 @@
-"""One file per platform the decisions leave for."""
