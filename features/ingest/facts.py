@@ -144,6 +144,7 @@ def _events_and_feed(config: ProjectConfig, source: EventSourceConfig, folder: P
     received_at = config.received_at or config.as_of
     cleaned = clean(raw, config.cleaning, engine, received_at=received_at)
     events = cleaned.events
+    persons = persons_of(events)
     if config.feed is None:
         delivered: Validation | None = None
         catalog = _catalog_of_sales(events, config, engine)
@@ -156,7 +157,7 @@ def _events_and_feed(config: ProjectConfig, source: EventSourceConfig, folder: P
         config.quality,
         as_of=received_at,
         item_ids=config.item_ids,
-        persons=persons_of(events),
+        persons=persons,
         engine=engine,
     )
     quality.require()
@@ -167,7 +168,7 @@ def _events_and_feed(config: ProjectConfig, source: EventSourceConfig, folder: P
             (EVENTS, events),
             (REJECTS, cleaned.rejects),
             (CATALOG, catalog),
-            (PERSONS, persons_of(events)),
+            (PERSONS, persons),
             (IDENTITIES, cleaned.identities),
             (PERSON_MERGES, cleaned.merges),
             (REPEATS, cleaned.repeats),

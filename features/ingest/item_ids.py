@@ -123,7 +123,7 @@ def match_items(events: pa.Table, items: pa.Table, config: ItemIdConfig) -> Matc
             "all": pa.array(["all"] * chosen.num_rows, pa.string()),
             c.EVENT_NAME: chosen[c.EVENT_NAME],
             c.SOURCE: chosen[c.SOURCE],
-            "day": pc.strftime(chosen[c.TIME], format="%Y-%m-%d"),
+            "day": chosen[c.TIME].cast(pa.date32()).cast(pa.string()),
             "matched": matched,
         }
     )
