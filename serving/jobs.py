@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from features import steps as facts
 from features.config import load_config, read_yaml
 from features.erasure.erase import erase
 from features.erasure.request import ErasureConfig
 from features.errors import ConfigError
 from features.project import PROJECT_FILE, Project
 from features.simulate.overlay import OverlayConfig
+from features.steps.features import build_features
+from features.steps.ingest import ingest
+from features.steps.simulate import simulate, write_truth
 from features.store import Run, Workspace
 from serving.config import CampaignConfig
 from serving.report import write_report
@@ -197,7 +199,7 @@ def _ingest(project: Project) -> Job:
     return Job(
         "ingest",
         "read the source into tables and rejects",
-        lambda: facts.ingest(project),
+        lambda: ingest(project),
         ("rows_in", "events", "rejects", "persons", "items"),
     )
 
@@ -206,7 +208,7 @@ def _features(project: Project) -> Job:
     return Job(
         "features",
         "sort histories by person, build features",
-        lambda: facts.build_features(project),
+        lambda: build_features(project),
         ("persons", "events_before_as_of", "features"),
     )
 
@@ -216,13 +218,13 @@ def _simulate(project: Project, overlay: OverlayConfig) -> tuple[Job, Job]:
         Job(
             "simulate",
             "lay a randomised campaign over the real histories",
-            lambda: facts.simulate(project, overlay),
+            lambda: simulate(project, overlay),
             ("assignments", "persons", "decision_points", "exposures_and_ghosts"),
         ),
         Job(
             "truth",
             "write the planted effects apart",
-            lambda: facts.write_truth(project, overlay),
+            lambda: write_truth(project, overlay),
             ("rows",),
         ),
     )

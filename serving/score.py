@@ -17,7 +17,9 @@ from features.consent import contactable
 from features.histories import NO_CODE, AsOf, microseconds
 from features.project import Project
 from features.segments import funnel_stage
-from features.steps import FEATURES, INGEST, SIMULATE, load_histories
+from features.steps.features import FEATURES, load_histories
+from features.steps.ingest import INGEST
+from features.steps.simulate import SIMULATE
 from features.store import Run, RunWriter
 from features.tables import (
     ASSIGNMENTS,

@@ -11,7 +11,7 @@ from features import columns as c
 from features.errors import InputError
 from features.project import Project
 from features.sources.registry import source_files
-from features.steps import ingest
+from features.steps.ingest import ingest
 from features.tables import EVENTS, REJECTS
 
 CONFIGS = Path(__file__).parents[1] / "configs"

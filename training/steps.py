@@ -10,7 +10,9 @@ import pyarrow.compute as pc
 from features import columns as c
 from features.project import Project
 from features.simulate.overlay import OverlayConfig
-from features.steps import FEATURES, INGEST, SIMULATE, TRUTH_STEP, load_histories
+from features.steps.features import FEATURES, load_histories
+from features.steps.ingest import INGEST
+from features.steps.simulate import SIMULATE, TRUTH_STEP
 from features.store import Run, RunWriter
 from features.tables import ASSIGNMENTS, DECISIONS, EXPOSURES, OUTCOMES, TRUTH
 from features.training_sets import UPLIFT_FEATURES, uplift_set

@@ -8,7 +8,8 @@ import pytest
 from features import columns as c
 from features.assignment import uniform
 from features.project import Project
-from features.steps import FEATURES, INGEST, load_histories
+from features.steps.features import FEATURES, load_histories
+from features.steps.ingest import INGEST
 from features.tables import CATALOG, DECISIONS
 from serving.households import _SAMPLE, example_households
 from serving.score import SCORE

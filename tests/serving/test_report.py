@@ -13,7 +13,8 @@ import pytest
 
 from features import columns as c
 from features.project import Project
-from features.steps import INGEST, QUALITY, SIMULATE
+from features.steps.ingest import INGEST, QUALITY
+from features.steps.simulate import SIMULATE
 from serving.report import PAGE, REPORT, write_report
 from serving.score import SCORE
 from training.reports.page import money, number, points

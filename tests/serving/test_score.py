@@ -17,7 +17,9 @@ from features.builders.person import person_features
 from features.consent import contactable
 from features.histories import microseconds
 from features.project import Project
-from features.steps import FEATURES, INGEST, SIMULATE, load_histories
+from features.steps.features import FEATURES, load_histories
+from features.steps.ingest import INGEST
+from features.steps.simulate import SIMULATE
 from features.tables import ASSIGNMENTS, CATALOG, DECISIONS, EXPOSURES, PERSONS, WATERFALL
 from serving.config import CampaignConfig
 from serving.score import CONTACTED, NOT_WORTH_IT, OVER_BUDGET, SCORE, _forecast, _kinds, score

@@ -11,7 +11,7 @@ from features import columns as c
 from features.erasure.tombstones import Tombstones, write_tombstones
 from features.errors import GateError, InputError
 from features.project import Project
-from features.steps import INGEST, ingest
+from features.steps.ingest import INGEST, ingest
 from features.tables import (
     CATALOG,
     EVENTS,

@@ -1,0 +1,61 @@
+"""The step from events to person-sorted histories and everybody's features."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pyarrow as pa
+
+from features import columns as c
+from features.builders.person import person_features
+from features.histories import Histories
+from features.project import Project
+from features.steps.ingest import INGEST, facts_config
+from features.store import Run, RunWriter, read_arrays, read_parquet
+from features.tables import EVENTS
+
+FEATURES: Final = "features"
+
+_LAYER: Final = "features"
+_HISTORIES: Final = "histories"
+
+
+def build_features(project: Project) -> Run:
+    """Events → person-sorted histories, and everybody's features as of the project's moment of decision."""
+    ingested = project.workspace.current(INGEST)
+    config = project.config
+
+    def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
+        histories = Histories.from_events(ingested.read(EVENTS))
+        writer.arrays(_HISTORIES, histories.arrays())
+        writer.parquet("person_ids", pa.table({c.PERSON_ID: histories.person_ids}))
+        writer.parquet("item_ids", pa.table({c.ITEM_ID: histories.item_ids}))
+        everyone = histories.everyone(config.as_of)
+        features = person_features(everyone)
+        writer.parquet(
+            "person_features", features.add_column(0, c.PERSON_ID, [histories.person_ids])
+        )
+        figures |= {
+            "persons": histories.n_persons,
+            "items_with_events": histories.n_items,
+            "events": len(histories.time),
+            "events_before_as_of": int((everyone.stop - everyone.start).sum()),
+            "features": features.num_columns,
+        }
+
+    return project.workspace.carry_out(
+        FEATURES,
+        compute,
+        config=facts_config(config),
+        inputs={INGEST: ingested.run_id},
+        layer=_LAYER,
+    )
+
+
+def load_histories(run: Run) -> Histories:
+    """The memory-mapped histories of a features run."""
+    ids = {
+        name: read_parquet(run.path / f"{name}.parquet")[0].to_numpy().astype(object)
+        for name in ("person_ids", "item_ids")
+    }
+    return Histories.from_arrays(read_arrays(run.path / _HISTORIES), **ids)

@@ -1,0 +1,69 @@
+"""The step from a project's sources to its canonical tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow.compute as pc
+
+from features import columns as c
+from features.erasure.tombstones import drop_erased, erasure_inputs
+from features.ingest.facts import gather_facts, input_hashes
+from features.project import Project, ProjectConfig
+from features.sources.complete_journey import CompleteJourneyConfig
+from features.store import Run, RunWriter
+from features.tables import CATALOG, EVENTS, PERSONS, REJECTS
+
+INGEST: Final = "ingest"
+
+QUALITY: Final = "quality.json"
+"""What the quality checks found, beside the tables of an ingestion."""
+
+_LAYER: Final = "features"
+
+
+def ingest(project: Project) -> Run:
+    """Source → events, rejects, catalog snapshot, persons and whatever else it gives, without the erased."""
+    config = project.config
+
+    def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
+        facts = gather_facts(config, folder=project.folder)
+        kept = {
+            contract: writer.table(
+                drop_erased(table, project.workspace), contract, source=contract.name
+            )
+            for contract, table in facts.tables
+        }
+        writer.json(QUALITY, facts.quality.as_json())
+        events, catalog = kept[EVENTS], kept[CATALOG]
+        figures |= {
+            **facts.figures,
+            "events": events.num_rows,
+            "rejects": kept[REJECTS].num_rows,
+            "persons": kept[PERSONS].num_rows,
+            "events_of_erased": facts.table(EVENTS).num_rows - events.num_rows,
+            "items": catalog.num_rows,
+            "items_in_stock": pc.sum(pc.equal(catalog[c.AVAILABILITY], "in_stock")).as_py() or 0,
+            "first_event": pc.min(events[c.TIME]).as_py().isoformat(),
+            "last_event": pc.max(events[c.TIME]).as_py().isoformat(),
+        }
+
+    return project.workspace.carry_out(
+        INGEST,
+        compute,
+        config=facts_config(config),
+        inputs={
+            **input_hashes(config, folder=project.folder),
+            **erasure_inputs(project.workspace),
+        },
+        layer=_LAYER,
+    )
+
+
+def facts_config(config: ProjectConfig) -> ProjectConfig:
+    """The project config without what does not change the facts: where they are written and read."""
+    source = config.source
+    if isinstance(source, CompleteJourneyConfig):
+        source = source.model_copy(update={"folder": None})
+    return config.model_copy(update={"workspace": Path(), "source": source})
