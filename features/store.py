@@ -18,120 +18,24 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
-from importlib import metadata
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from features.config import config_hash
-from features.contracts import TableContract, check
-from features.errors import InputError, WorkspaceError
+from features.errors import WorkspaceError
+from features.provenance import (
+    HASH_DIGITS,
+    code_version,
+    library_versions,
+)
+from features.run import MANIFEST, Run, RunWriter, to_json, write_text
 
-MANIFEST: Final = "manifest.json"
 CURRENT: Final = "current"
 _PARTIAL: Final = ".partial-"
-_RUN_ID_DIGITS: Final = 16
-
-LAYERS: Final = ("features", "training", "serving")
-"""The three floors, lowest first. A step's code version covers its own floor and those below."""
-
-_LIBRARIES: Final = (
-    "duckdb",
-    "implicit",
-    "lightgbm",
-    "numba",
-    "numpy",
-    "pandas",
-    "pyarrow",
-    "scikit-learn",
-    "scipy",
-)
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished run of one step.
-
-    Attributes:
-        path: its folder.
-        run_id: hash of everything that determines its content.
-        manifest: the parsed manifest.
-        reused: True when the run was already there and nothing was computed.
-    """
-
-    path: Path
-    run_id: str
-    manifest: Mapping[str, Any]
-    reused: bool = False
-
-    def read(self, contract: TableContract) -> pa.Table:
-        """The table of that name, checked against its contract.
-
-        Raises:
-            InputError: the file is not there or is not Parquet.
-            SchemaError: it breaks the contract.
-        """
-        path = self.path / f"{contract.name}.parquet"
-        return check(read_parquet(path), contract, source=str(path))
-
-    def json(self, name: str) -> Any:
-        """The parsed JSON file of that name."""
-        return json.loads((self.path / name).read_text(encoding="utf-8"))
-
-
-class RunWriter:
-    """Writes the files of one run; everything lands in the manifest with its hash."""
-
-    def __init__(self, path: Path, run_id: str) -> None:
-        self.path = path
-        self.run_id = run_id
-        self._tables: dict[str, dict[str, Any]] = {}
-
-    def table(self, table_: pa.Table, contract: TableContract, *, source: str) -> pa.Table:
-        """Check a table against its contract and write it as Parquet; returns the checked table."""
-        table = check(table_, contract, source=source)
-        self.parquet(contract.name, table)
-        return table
-
-    def parquet(self, name: str, table: pa.Table) -> None:
-        """Write a table that has no contract of its own (features, scores)."""
-        pq.write_table(table, self.path / f"{name}.parquet", compression="zstd")
-        self._tables[name] = {
-            "rows": table.num_rows,
-            "schema": {field.name: str(field.type) for field in table.schema},
-        }
-
-    def csv(self, name: str, table: pa.Table) -> None:
-        """Write a table for a person to open: UTF-8, quoted text, no cell that a spreadsheet would run."""
-        pacsv.write_csv(_inert(table), self.path / name)
-
-    def arrays(self, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Write a folder of plain .npy arrays, to be memory-mapped by `read_arrays`."""
-        folder = self.path / name
-        folder.mkdir()
-        for key, array in arrays.items():
-            np.save(folder / f"{key}.npy", array, allow_pickle=False)
-
-    def json(self, name: str, content: Any) -> None:
-        """Write a JSON file with sorted keys; NaN is written as null."""
-        _write_text(self.path / name, to_json(content))
-
-    def text(self, name: str, content: str) -> None:
-        _write_text(self.path / name, content)
-
-    def manifest(self, facts: Mapping[str, Any]) -> dict[str, Any]:
-        files = sorted(p for p in self.path.rglob("*") if p.is_file() and p != self.path / MANIFEST)
-        hashes = {str(p.relative_to(self.path)): file_hash(p) for p in files}
-        return {**facts, "tables": self._tables, "files": hashes}
 
 
 class Workspace:
@@ -188,7 +92,7 @@ class Workspace:
     def run_id(self, step: str, *, config: BaseModel, inputs: Mapping[str, str], layer: str) -> str:
         """The name of the run that this config and these inputs give."""
         facts = _facts(step, config, inputs, layer)
-        return hashlib.sha256(to_json(facts).encode()).hexdigest()[:_RUN_ID_DIGITS]
+        return hashlib.sha256(to_json(facts).encode()).hexdigest()[:HASH_DIGITS]
 
     def finished(self, step: str, run_id: str) -> Run | None:
         """The finished run of that id, put in force; None when it has to be computed."""
@@ -363,7 +267,7 @@ class Workspace:
         """Write a text file of the workspace itself; a reader sees the old content or the new one."""
         path = self.root / name
         fresh = path.with_name(f".{path.name}")
-        _write_text(fresh, content)
+        write_text(fresh, content)
         fresh.replace(path)
 
     def _put_in_force(self, step: str, run_id: str) -> None:
@@ -374,83 +278,6 @@ class Workspace:
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(run_id)
         fresh.replace(link)
-
-
-def read_parquet(path: Path) -> pa.Table:
-    """A Parquet file as an Arrow table, times in the one time type.
-
-    Raises:
-        InputError: the file is missing or is not Parquet.
-    """
-    try:
-        return pq.read_table(path)
-    except FileNotFoundError:
-        raise InputError(
-            str(path),
-            "no such file",
-            rule="the table is read from here",
-            next_step="Check the path.",
-        ) from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(
-            str(path),
-            f"cannot be read as Parquet ({' '.join(str(error).split())})",
-            rule="tables are Parquet files",
-            next_step="Write it again, or delete the folder and rerun the step that makes it.",
-        ) from None
-
-
-def read_arrays(folder: Path) -> dict[str, npt.NDArray[Any]]:
-    """Memory-mapped arrays written by `RunWriter.arrays`, by name."""
-    paths = sorted(folder.glob("*.npy"))
-    return {p.stem: np.load(p, mmap_mode="r", allow_pickle=False) for p in paths}
-
-
-def to_json(content: Any) -> str:
-    """JSON with sorted keys and two spaces; NaN and infinities become null, numpy scalars plain numbers."""
-    return json.dumps(_plain(content), sort_keys=True, indent=2, allow_nan=False) + "\n"
-
-
-def content_hash(data: bytes) -> str:
-    """Short content hash, the same form as a run id."""
-    return hashlib.sha256(data).hexdigest()[:_RUN_ID_DIGITS]
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file's content, 64 hex digits.
-
-    Raises:
-        InputError: the file is missing or cannot be read.
-    """
-    try:
-        with path.open("rb") as handle:
-            return hashlib.file_digest(handle, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(
-            str(path),
-            f"cannot be read ({error.strerror})",
-            rule="this step reads it",
-            next_step="Check the path in the config.",
-        ) from None
-
-
-@cache
-def code_version(layer: str) -> str:
-    """Hash of the source of a floor and all below it: changed code means another run id."""
-    root = Path(__file__).parent.parent
-    digest = hashlib.sha256()
-    for package in LAYERS[: LAYERS.index(layer) + 1]:
-        for path in sorted((root / package).rglob("*")):
-            if path.is_file() and path.suffix != ".md" and "__pycache__" not in path.parts:
-                digest.update(str(path.relative_to(root)).encode())
-                digest.update(path.read_bytes())
-    return digest.hexdigest()[:_RUN_ID_DIGITS]
-
-
-@cache
-def library_versions() -> dict[str, str]:
-    """Versions of the libraries whose arithmetic the output depends on."""
-    return {name: metadata.version(name) for name in _LIBRARIES}
 
 
 def _facts(step: str, config: BaseModel, inputs: Mapping[str, str], layer: str) -> dict[str, Any]:
@@ -474,39 +301,6 @@ def _derived_manifest(
 def _load(path: Path, *, reused: bool = False) -> Run:
     manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
     return Run(path, manifest["run_id"], manifest, reused)
-
-
-def _plain(content: Any) -> Any:
-    if isinstance(content, Mapping):
-        return {str(key): _plain(value) for key, value in content.items()}
-    if isinstance(content, np.ndarray):
-        return _plain(content.tolist())
-    if isinstance(content, Sequence) and not isinstance(content, str):
-        return [_plain(value) for value in content]
-    if isinstance(content, np.generic):
-        return _plain(content.item())
-    if isinstance(content, float) and not np.isfinite(content):
-        return None
-    return content
-
-
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
-
-
-def _inert(table: pa.Table) -> pa.Table:
-    """Text cells that a spreadsheet would read as a formula get a leading apostrophe."""
-    for position, column in enumerate(table.schema):
-        if pa.types.is_string(column.type):
-            values = [
-                f"'{text}" if text is not None and text.startswith(_FORMULA_STARTS) else text
-                for text in table[column.name].to_pylist()
-            ]
-            table = table.set_column(position, column, pa.array(values, column.type))
-    return table
-
-
-def _write_text(path: Path, content: str) -> None:
-    path.write_text(content, encoding="utf-8", newline="\n")
 
 
 def _sync(folder: Path) -> None:

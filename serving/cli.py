@@ -14,7 +14,7 @@ import typer
 from features.errors import RetargetError
 
 if TYPE_CHECKING:
-    from features.store import Run
+    from features.run import Run
     from serving.jobs import Job, Plan
 
 app = typer.Typer(
@@ -172,7 +172,7 @@ def erase(
 @app.command()
 def doctor() -> None:
     """Show where the packages come from and which versions are installed."""
-    from features.store import library_versions  # noqa: PLC0415
+    from features.provenance import library_versions  # noqa: PLC0415
     from serving.doctor import package_origins  # noqa: PLC0415
 
     for name, origin in package_origins().items():

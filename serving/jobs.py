@@ -12,11 +12,12 @@ from features.erasure.erase import erase
 from features.erasure.request import ErasureConfig
 from features.errors import ConfigError
 from features.project import PROJECT_FILE, Project
+from features.run import Run
 from features.simulate.overlay import OverlayConfig
 from features.steps.features import build_features
 from features.steps.ingest import ingest
 from features.steps.simulate import simulate, write_truth
-from features.store import Run, Workspace
+from features.store import Workspace
 from serving.config import CampaignConfig
 from serving.report import write_report
 from serving.score import score

@@ -9,10 +9,10 @@ import pandas as pd
 
 from features import columns as c
 from features.project import Project
+from features.run import Run, RunWriter, read_parquet
 from features.steps.features import FEATURES, load_histories
 from features.steps.ingest import INGEST, QUALITY
 from features.steps.simulate import SIMULATE, TRUTH_STEP
-from features.store import Run, RunWriter, read_parquet
 from features.tables import CATALOG, DECISIONS, WATERFALL
 from serving.households import example_households
 from serving.score import SCORE

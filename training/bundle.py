@@ -21,14 +21,8 @@ import numpy.typing as npt
 from pydantic import BaseModel
 
 from features.errors import InputError, WorkspaceError
-from features.store import (
-    MANIFEST,
-    content_hash,
-    file_hash,
-    library_versions,
-    read_arrays,
-    to_json,
-)
+from features.provenance import content_hash, file_hash, library_versions
+from features.run import MANIFEST, read_arrays, to_json
 
 _ARRAYS: Final = "arrays"
 

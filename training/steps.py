@@ -9,11 +9,11 @@ import pyarrow.compute as pc
 
 from features import columns as c
 from features.project import Project
+from features.run import Run, RunWriter
 from features.simulate.overlay import OverlayConfig
 from features.steps.features import FEATURES, load_histories
 from features.steps.ingest import INGEST
 from features.steps.simulate import SIMULATE, TRUTH_STEP
-from features.store import Run, RunWriter
 from features.tables import ASSIGNMENTS, DECISIONS, EXPOSURES, OUTCOMES, TRUTH
 from features.training_sets import UPLIFT_FEATURES, uplift_set
 from training.experiments.campaign import measure_campaign, measure_decisions

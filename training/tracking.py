@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from features.errors import InputError, WorkspaceError
-from features.store import Run
+from features.run import Run
 
 KEY_TAG: Final = "retarget.key"
 """Tag of runs and model versions that holds their content key."""

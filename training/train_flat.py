@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from features.errors import ConfigError
+from features.run import Run, RunWriter
 from features.sources.flat_table import FlatTable, read_flat_table
-from features.store import Run, RunWriter, Workspace
+from features.store import Workspace
 from features.tables import REJECTS
 from training.fit_uplift import UpliftResult, fit_uplift
 from training.tracking import TRACKED, track_run

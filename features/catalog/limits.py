@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from features.errors import ConfigError
-from features.store import content_hash
+from features.provenance import content_hash
 
 LIMITS_FILE: Final = Path(__file__).with_name("limits.csv")
 FIELDS: Final = (

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from features import columns as c
 from features.engines.local import LocalEngine
 from features.ingest.events import in_utc
-from features.store import content_hash
+from features.provenance import content_hash
 from features.tables import CATALOG, TIMESTAMP
 
 _PRICE_DECIMALS = 2

@@ -19,7 +19,7 @@ from features.catalog.parsed import mask
 from features.config import BaseConfig
 from features.contracts import TableContract, check
 from features.errors import GateError
-from features.store import content_hash
+from features.provenance import content_hash
 from features.tables import (
     CATALOG,
     FEED_ATTRIBUTES,

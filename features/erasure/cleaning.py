@@ -22,7 +22,7 @@ from features.arrays import BoolArray
 from features.erasure.persons import PERSON_COLUMNS, belongs, names_persons
 from features.erasure.request import KINDS, Ids
 from features.files.delimited import DELIMITERS
-from features.store import RunWriter, read_arrays, read_parquet
+from features.run import RunWriter, read_arrays, read_parquet
 
 _HISTORIES: Final = "histories"
 _OFFSETS: Final = "offsets"

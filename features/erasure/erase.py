@@ -23,7 +23,9 @@ from features.erasure.request import KINDS, ErasureConfig, Ids, read_request
 from features.erasure.search import Search, search
 from features.erasure.tombstones import Tombstones, open_tombstones, write_tombstones
 from features.errors import GateError, WorkspaceError
-from features.store import CURRENT, MANIFEST, Run, RunWriter, Workspace, content_hash, to_json
+from features.provenance import content_hash
+from features.run import MANIFEST, Run, RunWriter, to_json
+from features.store import CURRENT, Workspace
 
 ERASE: Final = "erase"
 PROOF: Final = "erasure_proof.json"

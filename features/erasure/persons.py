@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from features import columns as c
 from features.arrays import BoolArray
 from features.erasure.request import KINDS, Ids
-from features.store import Run, read_parquet
+from features.run import Run, read_parquet
 
 PERSON_COLUMNS: Final = {**{kind: kind for kind in KINDS}, c.MERGED_INTO: c.PERSON_ID}
 """Columns that name a person, with the kind of id they hold."""

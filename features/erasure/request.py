@@ -16,7 +16,7 @@ from features.errors import InputError
 from features.files.delimited import read_delimited
 from features.files.opening import FileLimits, open_bytes
 from features.files.rejects import RejectLog
-from features.store import read_parquet
+from features.run import read_parquet
 
 KINDS: Final = (c.PERSON_ID, c.USER_ID, c.ANONYMOUS_ID)
 """Columns that a list may have, and kinds of id."""

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from features.erasure.cleaning import clean_files
 from features.erasure.request import Ids
-from features.store import read_parquet
+from features.run import read_parquet
 
 _LEAST_DIGITS: Final = 9
 _LEAST_CHARACTERS: Final = 6

@@ -20,7 +20,9 @@ from features.arrays import BoolArray
 from features.erasure.persons import named_ids
 from features.erasure.request import Ids
 from features.errors import ConfigError, WorkspaceError
-from features.store import Workspace, content_hash, to_json
+from features.provenance import content_hash
+from features.run import to_json
+from features.store import Workspace
 
 FILE: Final = "erased.json"
 

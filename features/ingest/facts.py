@@ -20,11 +20,11 @@ from features.ingest.cleaning import Cleaned, clean
 from features.ingest.item_ids import ItemIdConfig, feed_ids
 from features.ingest.persons import persons_of
 from features.project import ProjectConfig
+from features.provenance import file_hash
 from features.quality.check import QualityReport
 from features.quality.measure import measure_quality
 from features.sources.complete_journey import CompleteJourneyConfig, read_complete_journey
 from features.sources.registry import EventSourceConfig, read_events, source_files
-from features.store import file_hash
 from features.tables import (
     CAMPAIGNS_SENT,
     CATALOG,

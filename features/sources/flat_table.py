@@ -16,7 +16,8 @@ import pyarrow.csv as pacsv
 
 from features import columns as c
 from features.errors import InputError, SchemaError
-from features.store import content_hash, read_parquet
+from features.provenance import content_hash
+from features.run import read_parquet
 from features.tables import REJECTS
 
 MIN_NUMBER_SHARE: Final = 0.5

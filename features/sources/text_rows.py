@@ -17,7 +17,7 @@ from features.files.delimited import read_delimited
 from features.files.json_lines import read_json_lines
 from features.files.opening import FileLimits, open_bytes
 from features.files.rejects import RejectLog
-from features.store import read_parquet
+from features.run import read_parquet
 
 FileFormat = Literal["delimited", "jsonl", "parquet"]
 

@@ -10,8 +10,8 @@ from features import columns as c
 from features.builders.person import person_features
 from features.histories import Histories
 from features.project import Project
+from features.run import Run, RunWriter, read_arrays, read_parquet
 from features.steps.ingest import INGEST, facts_config
-from features.store import Run, RunWriter, read_arrays, read_parquet
 from features.tables import EVENTS
 
 FEATURES: Final = "features"

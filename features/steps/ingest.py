@@ -11,8 +11,8 @@ from features import columns as c
 from features.erasure.tombstones import drop_erased, erasure_inputs
 from features.ingest.facts import gather_facts, input_hashes
 from features.project import Project, ProjectConfig
+from features.run import Run, RunWriter
 from features.sources.complete_journey import CompleteJourneyConfig
-from features.store import Run, RunWriter
 from features.tables import CATALOG, EVENTS, PERSONS, REJECTS
 
 INGEST: Final = "ingest"

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from features import columns as c
 from features.project import Project
+from features.run import Run, RunWriter
 from features.simulate.overlay import OverlayConfig, overlay_campaign, planted_truth
 from features.steps.features import FEATURES, load_histories
 from features.steps.ingest import INGEST
-from features.store import Run, RunWriter
 from features.tables import ASSIGNMENTS, EXPOSURES, OUTCOMES, PERSONS, TRUTH
 
 SIMULATE: Final = "simulate"

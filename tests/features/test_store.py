@@ -13,15 +13,9 @@ from features import store
 from features.config import BaseConfig, config_hash
 from features.contracts import Column, TableContract
 from features.errors import InputError, SchemaError, WorkspaceError
-from features.store import (
-    CURRENT,
-    Workspace,
-    code_version,
-    file_hash,
-    read_arrays,
-    read_parquet,
-    to_json,
-)
+from features.provenance import code_version, file_hash
+from features.run import read_arrays, read_parquet, to_json
+from features.store import CURRENT, Workspace
 
 NUMBERS = TableContract("numbers", (Column("n", pa.int64(), low=0),), key=("n",))
 
@@ -88,22 +82,6 @@ def test_another_step_code_or_library_is_another_run(workspace, monkeypatch):
     monkeypatch.setattr(store, "code_version", lambda _: "changed")
     ids.append(run_id())
     assert len(set(ids)) == len(ids)
-
-
-def test_the_code_version_is_that_of_names_and_contents_up_to_the_floor(tmp_path, monkeypatch):
-    for name in ("features/store.py", "features/README.md", "training/fit.py"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("old")
-    monkeypatch.setattr(store, "__file__", str(tmp_path / "features" / "store.py"))
-    version = code_version.__wrapped__
-    first = version("features")
-    (tmp_path / "features/README.md").write_text("new")
-    (tmp_path / "training/fit.py").write_text("new")
-    assert version("features") == first != version("training")
-    (tmp_path / "features/store.py").write_text("new")
-    changed = version("features")
-    (tmp_path / "features/store.py").rename(tmp_path / "features/shop.py")
-    assert len({first, changed, version("features")}) == 3
 
 
 def test_a_failed_run_leaves_the_last_good_one_in_force(workspace):

@@ -15,10 +15,10 @@ import pytest
 from features import columns as c
 from features.erasure.tombstones import drop_erased
 from features.project import Project
+from features.run import read_parquet
 from features.steps.features import FEATURES, load_histories
 from features.steps.ingest import INGEST
 from features.steps.simulate import SIMULATE
-from features.store import read_parquet
 from features.tables import DECISIONS, PERSONS
 from serving.jobs import plan_erase, plan_project, plan_report
 from serving.score import SCORE

@@ -8,7 +8,7 @@ import pytest
 
 from features.config import load_config, validate
 from features.errors import ConfigError, InputError
-from features.store import to_json
+from features.run import to_json
 from training.fit_recommender import RecommenderTrainingConfig, fit_recommenders
 from training.recommenders.registry import load
 

@@ -11,8 +11,8 @@ import pytest
 from features import columns as c
 from features.config import load_config, validate
 from features.errors import GateError, InputError
+from features.run import to_json
 from features.sources.flat_table import read_flat_table
-from features.store import to_json
 from training.fit_uplift import fit_uplift
 from training.uplift.config import UpliftTrainingConfig
 from training.uplift.rows import UpliftRows, rows_from_flat_table

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from features.arrays import FloatArray
 from features.errors import InputError
-from features.store import to_json
+from features.run import to_json
 from training.bundle import read_bundle, write_bundle
 from training.uplift.base import OutcomeKind, UpliftLearner
 from training.uplift.encoding import FeatureEncoding

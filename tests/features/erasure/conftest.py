@@ -12,7 +12,8 @@ import pytest
 
 from features.config import BaseConfig
 from features.histories import Histories
-from features.store import RunWriter, Workspace
+from features.run import RunWriter
+from features.store import Workspace
 from features.tables import EVENTS, IDENTITIES, PERSON_MERGES, REVERSALS
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from features.erasure.cleaning import clean_files
 from features.histories import Histories
-from features.store import RunWriter, read_arrays, read_parquet
+from features.run import RunWriter, read_arrays, read_parquet
 
 ADA = {
     "person_id": frozenset({"person-ada"}),

@@ -18,7 +18,9 @@ from features.erasure.erase import PLAN, erase
 from features.erasure.request import ErasureConfig
 from features.erasure.tombstones import drop_erased
 from features.errors import ConfigError, GateError, InputError, WorkspaceError
-from features.store import Workspace, file_hash, read_parquet
+from features.provenance import file_hash
+from features.run import read_parquet
+from features.store import Workspace
 
 ADA = (b"person-ada", b"ada@mail.example", b"cookie-ada", b"person-ada-younger")
 

@@ -1,0 +1,166 @@
+"""The files of one run of a step: written once, read again with their contracts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from features.contracts import TableContract, check
+from features.errors import InputError
+from features.provenance import file_hash
+
+MANIFEST: Final = "manifest.json"
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run of one step.
+
+    Attributes:
+        path: its folder.
+        run_id: hash of everything that determines its content.
+        manifest: the parsed manifest.
+        reused: True when the run was already there and nothing was computed.
+    """
+
+    path: Path
+    run_id: str
+    manifest: Mapping[str, Any]
+    reused: bool = False
+
+    def read(self, contract: TableContract) -> pa.Table:
+        """The table of that name, checked against its contract.
+
+        Raises:
+            InputError: the file is not there or is not Parquet.
+            SchemaError: it breaks the contract.
+        """
+        path = self.path / f"{contract.name}.parquet"
+        return check(read_parquet(path), contract, source=str(path))
+
+    def json(self, name: str) -> Any:
+        """The parsed JSON file of that name."""
+        return json.loads((self.path / name).read_text(encoding="utf-8"))
+
+
+class RunWriter:
+    """Writes the files of one run; everything lands in the manifest with its hash."""
+
+    def __init__(self, path: Path, run_id: str) -> None:
+        self.path = path
+        self.run_id = run_id
+        self._tables: dict[str, dict[str, Any]] = {}
+
+    def table(self, table_: pa.Table, contract: TableContract, *, source: str) -> pa.Table:
+        """Check a table against its contract and write it as Parquet; returns the checked table."""
+        table = check(table_, contract, source=source)
+        self.parquet(contract.name, table)
+        return table
+
+    def parquet(self, name: str, table: pa.Table) -> None:
+        """Write a table that has no contract of its own (features, scores)."""
+        pq.write_table(table, self.path / f"{name}.parquet", compression="zstd")
+        self._tables[name] = {
+            "rows": table.num_rows,
+            "schema": {field.name: str(field.type) for field in table.schema},
+        }
+
+    def csv(self, name: str, table: pa.Table) -> None:
+        """Write a table for a person to open: UTF-8, quoted text, no cell that a spreadsheet would run."""
+        pacsv.write_csv(_inert(table), self.path / name)
+
+    def arrays(self, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Write a folder of plain .npy arrays, to be memory-mapped by `read_arrays`."""
+        folder = self.path / name
+        folder.mkdir()
+        for key, array in arrays.items():
+            np.save(folder / f"{key}.npy", array, allow_pickle=False)
+
+    def json(self, name: str, content: Any) -> None:
+        """Write a JSON file with sorted keys; NaN is written as null."""
+        write_text(self.path / name, to_json(content))
+
+    def text(self, name: str, content: str) -> None:
+        write_text(self.path / name, content)
+
+    def manifest(self, facts: Mapping[str, Any]) -> dict[str, Any]:
+        files = sorted(p for p in self.path.rglob("*") if p.is_file() and p != self.path / MANIFEST)
+        hashes = {str(p.relative_to(self.path)): file_hash(p) for p in files}
+        return {**facts, "tables": self._tables, "files": hashes}
+
+
+def read_parquet(path: Path) -> pa.Table:
+    """A Parquet file as an Arrow table, times in the one time type.
+
+    Raises:
+        InputError: the file is missing or is not Parquet.
+    """
+    try:
+        return pq.read_table(path)
+    except FileNotFoundError:
+        raise InputError(
+            str(path),
+            "no such file",
+            rule="the table is read from here",
+            next_step="Check the path.",
+        ) from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(
+            str(path),
+            f"cannot be read as Parquet ({' '.join(str(error).split())})",
+            rule="tables are Parquet files",
+            next_step="Write it again, or delete the folder and rerun the step that makes it.",
+        ) from None
+
+
+def read_arrays(folder: Path) -> dict[str, npt.NDArray[Any]]:
+    """Memory-mapped arrays written by `RunWriter.arrays`, by name."""
+    paths = sorted(folder.glob("*.npy"))
+    return {p.stem: np.load(p, mmap_mode="r", allow_pickle=False) for p in paths}
+
+
+def to_json(content: Any) -> str:
+    """JSON with sorted keys and two spaces; NaN and infinities become null, numpy scalars plain numbers."""
+    return json.dumps(_plain(content), sort_keys=True, indent=2, allow_nan=False) + "\n"
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write UTF-8 text with the same line ends on every machine."""
+    path.write_text(content, encoding="utf-8", newline="\n")
+
+
+def _plain(content: Any) -> Any:
+    if isinstance(content, Mapping):
+        return {str(key): _plain(value) for key, value in content.items()}
+    if isinstance(content, np.ndarray):
+        return _plain(content.tolist())
+    if isinstance(content, Sequence) and not isinstance(content, str):
+        return [_plain(value) for value in content]
+    if isinstance(content, np.generic):
+        return _plain(content.item())
+    if isinstance(content, float) and not np.isfinite(content):
+        return None
+    return content
+
+
+def _inert(table: pa.Table) -> pa.Table:
+    """Text cells that a spreadsheet would read as a formula get a leading apostrophe."""
+    for position, column in enumerate(table.schema):
+        if pa.types.is_string(column.type):
+            values = [
+                f"'{text}" if text is not None and text.startswith(_FORMULA_STARTS) else text
+                for text in table[column.name].to_pylist()
+            ]
+            table = table.set_column(position, column, pa.array(values, column.type))
+    return table
