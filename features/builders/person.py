@@ -6,7 +6,6 @@ one transaction at one time; a purchase without transaction id is an order of it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numba
@@ -15,24 +14,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from features.arrays import FloatArray, IntArray
+from features.builders.feature import Feature, feature_table, ratio
 from features.histories import MICROSECONDS_PER_DAY, NO_CODE, AsOf, same_order
 from features.tables import EVENT_NAMES
-
-
-@dataclass(frozen=True)
-class Feature:
-    """A feature column.
-
-    Attributes:
-        name: column name.
-        unit: what one unit of the value is.
-        missing: when the value is NaN.
-    """
-
-    name: str
-    unit: str
-    missing: str
-
 
 FEATURES: Final = (
     Feature("recency_days", "days since the last order", "no order yet"),
@@ -83,7 +67,7 @@ def person_features(history: AsOf) -> pa.Table:
     ordered = orders_ever > 0
     recency = np.where(ordered, (history.time - last) / day, np.nan)
     tenure = np.where(ordered, (history.time - first) / day, np.nan)
-    gap = _ratio(np.where(ordered, (last - first) / day, 0.0), orders_ever - 1.0)
+    gap = ratio(np.where(ordered, (last - first) / day, 0.0), orders_ever - 1.0)
     values = (
         recency,
         tenure,
@@ -92,22 +76,14 @@ def person_features(history: AsOf) -> pa.Table:
         orders[:, 2],
         spend[:, 1],
         spend[:, 2],
-        _ratio(spend[:, 2], orders[:, 2]),
-        _ratio(lines, orders[:, 2]),
+        ratio(spend[:, 2], orders[:, 2]),
+        ratio(lines, orders[:, 2]),
         gap,
-        _ratio(recency, gap),
-        _ratio(spend[:, 1], spend[:, 2] * 28 / 91),
+        ratio(recency, gap),
+        ratio(spend[:, 1], spend[:, 2] * 28 / 91),
         distinct,
     )
-    names = [feature.name for feature in FEATURES]
-    return pa.table({n: np.asarray(v, np.float64) for n, v in zip(names, values, strict=True)})
-
-
-def _ratio(top: FloatArray, bottom: FloatArray) -> FloatArray:
-    """Top / bottom; NaN where bottom is not positive."""
-    result = np.full(len(bottom), np.nan)
-    np.divide(top, bottom, out=result, where=bottom > 0)
-    return result
+    return feature_table(FEATURES, values)
 
 
 @numba.njit(cache=True, nogil=True)
