@@ -35,6 +35,9 @@ from features.provenance import (
 from features.run import MANIFEST, Run, RunWriter, to_json, write_text
 
 CURRENT: Final = "current"
+PARENT: Final = "parent"
+"""Input of a run that continues an earlier one of the same step: its run id."""
+
 _PARTIAL: Final = ".partial-"
 
 
@@ -88,6 +91,29 @@ class Workspace:
                 next_step="Run 'retarget run' on the project folder first.",
             )
         return _load(link.resolve())
+
+    def parent(self, step: str, *, inputs: Mapping[str, str]) -> str | None:
+        """The id of the run that a run of these inputs continues; None = it is the first of its step.
+
+        That is the run in force. But a run in force that was made from the same inputs is not continued, it is done
+        again: then it is the run which that one continued. So the same inputs give the same run id, however often.
+
+        Args:
+            step: name of the step.
+            inputs: as for `carry_out`, without `PARENT`; they hold the moment, if tomorrow's run is another one.
+        """
+        if not (self.root / step / CURRENT / MANIFEST).is_file():
+            return None
+        in_force = self.current(step)
+        before = dict(in_force.manifest["inputs"])
+        continued: str | None = before.pop(PARENT, None)
+        return continued if before == dict(inputs) else in_force.run_id
+
+    def stored(self, step: str, run_id: str | None) -> Run | None:
+        """The finished run of that id, in force or not; None when there is none."""
+        if run_id is None or not (self.root / step / run_id / MANIFEST).is_file():
+            return None
+        return _load(self.root / step / run_id)
 
     def run_id(self, step: str, *, config: BaseModel, inputs: Mapping[str, str], layer: str) -> str:
         """The name of the run that this config and these inputs give."""

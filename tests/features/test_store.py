@@ -15,7 +15,7 @@ from features.contracts import Column, TableContract
 from features.errors import InputError, SchemaError, WorkspaceError
 from features.provenance import code_version, file_hash
 from features.run import read_arrays, read_parquet, to_json
-from features.store import CURRENT, Workspace
+from features.store import CURRENT, PARENT, Workspace
 
 NUMBERS = TableContract("numbers", (Column("n", pa.int64(), low=0),), key=("n",))
 
@@ -59,6 +59,34 @@ def test_a_folder_without_manifest_is_no_finished_run(workspace):
     (workspace.root / "count" / run_id).mkdir(parents=True)
     assert workspace.finished("count", run_id) is None
     assert not carry_out(workspace, count_up([])).reused
+
+
+def continued(workspace, **inputs):
+    """A run that continues the one before it; its table has one more row."""
+    parent = workspace.parent("count", inputs=inputs)
+    earlier = workspace.stored("count", parent)
+    count = 0 if earlier is None else earlier.read(NUMBERS).num_rows
+    given = inputs if parent is None else {**inputs, PARENT: parent}
+    return carry_out(workspace, count_up([], values=range(count + 1)), inputs=given)
+
+
+def test_a_run_continues_the_one_in_force_and_done_again_it_is_the_same(workspace):
+    monday, again = continued(workspace, day="1"), continued(workspace, day="1")
+    assert (again.run_id, again.reused) == (monday.run_id, True)
+    assert PARENT not in monday.manifest["inputs"]
+    tuesday = continued(workspace, day="2")
+    assert tuesday.manifest["inputs"] == {"day": "2", PARENT: monday.run_id}
+    for _ in range(2):
+        done_again = continued(workspace, day="2")
+        assert (done_again.run_id, done_again.reused) == (tuesday.run_id, True)
+    assert tuesday.read(NUMBERS).num_rows == 2
+
+
+def test_a_run_done_again_keeps_its_name_when_its_parent_is_gone(workspace):
+    monday, tuesday = continued(workspace, day="1"), continued(workspace, day="2")
+    workspace.discard(monday)
+    assert workspace.stored("count", monday.run_id) is None
+    assert continued(workspace, day="2").run_id == tuesday.run_id
 
 
 @pytest.mark.parametrize("change", [{"config": Config(size=4)}, {"inputs": {"data": "abc"}}])
