@@ -17,7 +17,7 @@ from features.consent import contactable
 from features.histories import NO_CODE, AsOf, microseconds
 from features.project import Project
 from features.run import Run, RunWriter
-from features.segments import funnel_stage
+from features.segments.stage import funnel_stage
 from features.steps.features import FEATURES, load_histories
 from features.steps.ingest import INGEST
 from features.steps.simulate import SIMULATE

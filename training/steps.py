@@ -15,7 +15,7 @@ from features.steps.features import FEATURES, load_histories
 from features.steps.ingest import INGEST
 from features.steps.simulate import SIMULATE, TRUTH_STEP
 from features.tables import ASSIGNMENTS, DECISIONS, EXPOSURES, OUTCOMES, TRUTH
-from features.training_sets import UPLIFT_FEATURES, uplift_set
+from features.training_sets.uplift import UPLIFT_FEATURES, uplift_set
 from training.experiments.campaign import measure_campaign, measure_decisions
 from training.fit_recommender import RecommenderTrainingConfig, fit_recommenders
 from training.fit_uplift import fit_uplift

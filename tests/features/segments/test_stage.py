@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from features.segments import funnel_stage
+from features.segments.stage import funnel_stage
 
 
 def test_the_deepest_recent_event_decides(make_histories, day):

@@ -1,4 +1,4 @@
-"""Where a person stands: the funnel stage."""
+"""Where a person stands in the funnel: the deepest stage reached lately."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from features import columns as c
 from features.tables import ASSIGNMENTS, OUTCOMES
-from features.training_sets import UPLIFT_FEATURES, UPLIFT_OUTCOMES, uplift_set
+from features.training_sets.uplift import UPLIFT_FEATURES, UPLIFT_OUTCOMES, uplift_set
 
 
 def assigned(*rows):

@@ -1,0 +1,1 @@
+"""Audiences by exact rules, point in time: who is a member, since when and until when."""

@@ -1,0 +1,1 @@
+"""Training sets, point in time: features as of the decision, outcomes after it."""
