@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from features.histories import MICROSECONDS_PER_DAY, Histories
+from features.histories import MICROSECONDS_PER_DAY, NO_CODE, Histories
+from features.reversals import no_reversals
 from features.tables import EVENT_NAMES
 
 EVENTS = 1_400_000
@@ -63,11 +64,14 @@ def _histories(frame: pd.DataFrame, *, persons: int, items: int) -> Histories:
     return Histories(
         person_ids=np.arange(persons).astype(str).astype(object),
         item_ids=np.arange(items).astype(str).astype(object),
+        category_ids=np.array([], dtype=object),
         offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         time=ordered["time"].to_numpy(),
         event=np.full(len(ordered), EVENT_NAMES.index("purchase"), np.int8),
         item=ordered["item"].to_numpy(),
+        category=np.full(len(ordered), NO_CODE, np.int32),
         transaction=ordered["transaction"].to_numpy(),
         quantity=np.ones(len(ordered)),
         value=ordered["value"].to_numpy(),
+        reversals=no_reversals(len(ordered)),
     )

@@ -20,13 +20,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features import columns as c
-from features.arrays import CodeArray, FloatArray, IntArray, TextArray
+from features.arrays import BoolArray, CodeArray, FloatArray, IntArray, TextArray
+from features.reversals import Reversals, as_arrays, find_reversals, from_arrays, kept_reversals
 from features.tables import EVENT_NAMES
 
 MICROSECONDS_PER_DAY: Final = 86_400_000_000
 NO_CODE: Final = -1
 
-_COLUMNS: Final = ("offsets", "time", "event", "item", "transaction", "quantity", "value")
+_OFFSETS: Final = "offsets"
+_COLUMNS: Final = ("time", "event", "item", "category", "transaction", "quantity", "value")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,24 +38,31 @@ class Histories:
     Attributes:
         person_ids: shape (n_persons,), sorted text; a person's row number is its position here.
         item_ids: shape (n_items,), sorted text; an item's code is its position here.
+        category_ids: shape (n_categories,), sorted text; a category's code is its position here.
         offsets: shape (n_persons + 1,), events of person p are `offsets[p]:offsets[p + 1]`.
         time: shape (n_events,), microseconds since 1970 UTC, never falling within a person.
         event: shape (n_events,), int8 position in `features.tables.EVENT_NAMES`.
         item: shape (n_events,), int32 item code, -1 = the event has no item.
+        category: shape (n_events,), int32 category code, -1 = the event names no category.
         transaction: shape (n_events,), int32 code of the transaction, -1 = none.
         quantity: shape (n_events,), units, NaN = not recorded.
-        value: shape (n_events,), money in the project's currency, NaN = not recorded.
+        value: shape (n_events,), money in the project's currency, NaN = not recorded; before refunds.
+        reversals: when how much of each event was taken back. Only `net_value`, `net_quantity` and `is_taken_back` of
+            `features.reversals` look inside, with the cut-off of the row.
     """
 
     person_ids: TextArray
     item_ids: TextArray
+    category_ids: TextArray
     offsets: IntArray
     time: IntArray
     event: npt.NDArray[np.int8]
     item: CodeArray
+    category: CodeArray
     transaction: CodeArray
     quantity: FloatArray
     value: FloatArray
+    reversals: Reversals
 
     @property
     def n_persons(self) -> int:
@@ -64,38 +73,57 @@ class Histories:
         return len(self.item_ids)
 
     @classmethod
-    def from_events(cls, events: pa.Table) -> Histories:
-        """Build the layout from a checked events table, in any row order."""
+    def from_events(cls, events: pa.Table, reversals: pa.Table | None = None) -> Histories:
+        """Build the layout from a checked events table and its checked reversals table, in any row order."""
         person_ids, person = _encode(events[c.PERSON_ID])
         item_ids, item = _encode(events[c.ITEM_ID])
+        category_ids, category = _encode(events[c.CATEGORY])
         _, transaction = _encode(events[c.TRANSACTION_ID])
         _, event_rank = _encode(events[c.EVENT_ID])
         names = pc.index_in(events[c.EVENT_NAME], value_set=pa.array(EVENT_NAMES))
         time = events[c.TIME].cast(pa.int64()).to_numpy()
         order = np.lexsort((event_rank, time, person))
         counts = np.bincount(person, minlength=len(person_ids))
+        place = np.empty(len(order), np.int64)
+        place[order] = np.arange(len(order))
         return cls(
             person_ids=person_ids,
             item_ids=item_ids,
+            category_ids=category_ids,
             offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
             time=time[order],
             event=names.to_numpy().astype(np.int8)[order],
             item=item[order],
+            category=category[order],
             transaction=transaction[order],
             quantity=_numbers(events[c.QUANTITY])[order],
             value=_numbers(events[c.VALUE])[order],
+            reversals=find_reversals(reversals, events[c.EVENT_ID], time, place),
         )
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The numeric columns, for the store."""
-        return {name: getattr(self, name) for name in _COLUMNS}
+        columns = {name: getattr(self, name) for name in _COLUMNS}
+        return {_OFFSETS: self.offsets, **columns, **as_arrays(self.reversals)}
 
     @classmethod
     def from_arrays(
-        cls, arrays: Mapping[str, npt.NDArray[Any]], *, person_ids: TextArray, item_ids: TextArray
+        cls,
+        arrays: Mapping[str, npt.NDArray[Any]],
+        *,
+        person_ids: TextArray,
+        item_ids: TextArray,
+        category_ids: TextArray,
     ) -> Histories:
-        """The inverse of `arrays`, from memory-mapped columns and the two id maps."""
-        return cls(person_ids=person_ids, item_ids=item_ids, **{n: arrays[n] for n in _COLUMNS})
+        """The inverse of `arrays`, from memory-mapped columns and the three id maps."""
+        return cls(
+            person_ids=person_ids,
+            item_ids=item_ids,
+            category_ids=category_ids,
+            offsets=arrays[_OFFSETS],
+            **{name: arrays[name] for name in _COLUMNS},
+            reversals=from_arrays(arrays),
+        )
 
     def as_of(self, persons: npt.ArrayLike, times: npt.ArrayLike) -> AsOf:
         """What was known about each person strictly before each time.
@@ -166,6 +194,19 @@ class AsOf:
         """Age of each event at its row's cut-off, in days, always positive."""
         age = self.time[row] - self.histories.time[position]
         return age / MICROSECONDS_PER_DAY
+
+
+def without_persons(
+    arrays: Mapping[str, npt.NDArray[Any]], stays: BoolArray
+) -> dict[str, npt.NDArray[Any]]:
+    """Stored `Histories.arrays` of the persons that stay, shape of `stays` (n_persons,); no code changes."""
+    lengths = np.diff(arrays[_OFFSETS])
+    kept = np.repeat(stays, lengths)
+    return {
+        _OFFSETS: np.concatenate([[0], np.cumsum(lengths[stays])]).astype(np.int64),
+        **{name: arrays[name][kept] for name in _COLUMNS},
+        **as_arrays(kept_reversals(from_arrays(arrays), kept)),
+    }
 
 
 def microseconds(moment: datetime) -> int:

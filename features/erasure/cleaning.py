@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features import columns as c
-from features.arrays import BoolArray
 from features.erasure.persons import PERSON_COLUMNS, belongs, names_persons
 from features.erasure.request import KINDS, Ids
 from features.files.delimited import DELIMITERS
+from features.histories import without_persons
 from features.run import RunWriter, read_arrays, read_parquet
 
 _HISTORIES: Final = "histories"
@@ -103,23 +102,11 @@ def _histories(folder: Path, ids: Ids) -> CleanFile:
     stays = ~belongs(persons, ids)
     arrays = read_arrays(folder / _HISTORIES)
     lengths = np.diff(arrays[_OFFSETS])
-    kept = np.repeat(stays, lengths)
 
     def write(writer: RunWriter) -> None:
-        writer.arrays(_HISTORIES, _without(arrays, lengths, stays, kept))
+        writer.arrays(_HISTORIES, without_persons(arrays, stays))
 
-    return CleanFile(_HISTORIES, len(kept), int((~kept).sum()), write)
-
-
-def _without(
-    arrays: dict[str, npt.NDArray[Any]],
-    lengths: npt.NDArray[np.int64],
-    stays: BoolArray,
-    kept: BoolArray,
-) -> dict[str, npt.NDArray[Any]]:
-    offsets = np.concatenate([[0], np.cumsum(lengths[stays])]).astype(arrays[_OFFSETS].dtype)
-    columns = {name: values[kept] for name, values in arrays.items() if name != _OFFSETS}
-    return {_OFFSETS: offsets, **columns}
+    return CleanFile(_HISTORIES, int(lengths.sum()), int(lengths[~stays].sum()), write)
 
 
 def _delimited(path: Path, name: str, ids: Ids) -> CleanFile:

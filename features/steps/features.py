@@ -12,7 +12,7 @@ from features.histories import Histories
 from features.project import Project
 from features.run import Run, RunWriter, read_arrays, read_parquet
 from features.steps.ingest import INGEST, facts_config
-from features.tables import EVENTS
+from features.tables import EVENTS, REVERSALS
 
 FEATURES: Final = "features"
 
@@ -26,10 +26,15 @@ def build_features(project: Project) -> Run:
     config = project.config
 
     def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
-        histories = Histories.from_events(ingested.read(EVENTS))
+        reversals = (
+            ingested.read(REVERSALS) if REVERSALS.name in ingested.manifest["tables"] else None
+        )
+        histories = Histories.from_events(ingested.read(EVENTS), reversals)
         writer.arrays(_HISTORIES, histories.arrays())
         writer.parquet("person_ids", pa.table({c.PERSON_ID: histories.person_ids}))
         writer.parquet("item_ids", pa.table({c.ITEM_ID: histories.item_ids}))
+        categories = pa.array(histories.category_ids, pa.string())
+        writer.parquet("category_ids", pa.table({c.CATEGORY: categories}))
         everyone = histories.everyone(config.as_of)
         features = person_features(everyone)
         writer.parquet(
@@ -56,6 +61,6 @@ def load_histories(run: Run) -> Histories:
     """The memory-mapped histories of a features run."""
     ids = {
         name: read_parquet(run.path / f"{name}.parquet")[0].to_numpy().astype(object)
-        for name in ("person_ids", "item_ids")
+        for name in ("person_ids", "item_ids", "category_ids")
     }
     return Histories.from_arrays(read_arrays(run.path / _HISTORIES), **ids)

@@ -7,6 +7,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from features import columns as c
 from features.histories import AsOf, Histories, microseconds, same_order
 
 ROWS = (
@@ -31,6 +32,15 @@ def test_events_are_sorted_by_person_then_time(make_histories):
     assert histories.offsets.tolist() == [0, 2, 4, 5]
     assert histories.item_ids[histories.item].tolist() == ["z", "x", "y", "x", "x"]
     assert histories.value.tolist() == [4.0, 1.0, 2.0, 8.0, 1.0]
+
+
+def test_categories_have_codes_in_sorted_order(make_events):
+    table = make_events(*ROWS)
+    place = table.schema.get_field_index(c.CATEGORY)
+    names = pa.array(["shoes", None, "hats", "hats", "shoes"])
+    histories = Histories.from_events(table.set_column(place, c.CATEGORY, names))
+    assert histories.category_ids.tolist() == ["hats", "shoes"]
+    assert histories.category.tolist() == [0, -1, 1, 0, 1]
 
 
 def test_the_cut_off_is_strict(make_histories, day):
@@ -60,7 +70,10 @@ def test_rows_can_be_taken_in_any_order(make_histories, day):
 def test_arrays_round_trip(make_histories):
     histories = make_histories(*ROWS)
     back = Histories.from_arrays(
-        histories.arrays(), person_ids=histories.person_ids, item_ids=histories.item_ids
+        histories.arrays(),
+        person_ids=histories.person_ids,
+        item_ids=histories.item_ids,
+        category_ids=histories.category_ids,
     )
     for name, array in histories.arrays().items():
         np.testing.assert_array_equal(array, back.arrays()[name])

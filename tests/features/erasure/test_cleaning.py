@@ -56,7 +56,10 @@ def test_histories_of_the_others_are_what_they_were(built, tmp_path):
         ids = read_parquet(ids_from / "person_ids.parquet")[0].to_numpy().astype(object)
         items = read_parquet(folder / "item_ids.parquet")[0].to_numpy().astype(object)
         return Histories.from_arrays(
-            read_arrays(arrays_from / "histories"), person_ids=ids, item_ids=items
+            read_arrays(arrays_from / "histories"),
+            person_ids=ids,
+            item_ids=items,
+            category_ids=np.array([], dtype=object),
         )
 
     old, new = load(folder, folder), load(tmp_path / "clean", tmp_path / "clean")
@@ -64,7 +67,7 @@ def test_histories_of_the_others_are_what_they_were(built, tmp_path):
     for person, name in enumerate(new.person_ids):
         (before,) = np.flatnonzero(old.person_ids == name)
         then, now = (slice(*h.offsets[p : p + 2]) for h, p in ((old, before), (new, person)))
-        for column in ("time", "event", "item", "transaction", "quantity", "value"):
+        for column in ("time", "event", "item", "category", "transaction", "quantity", "value"):
             np.testing.assert_array_equal(getattr(new, column)[now], getattr(old, column)[then])
             assert getattr(new, column).dtype == getattr(old, column).dtype
 

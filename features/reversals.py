@@ -1,0 +1,169 @@
+"""What refunds and cancellations took back of each event, and when: the net of a purchase as of a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features import columns as c
+from features.arrays import BoolArray, CodeArray, FloatArray, IntArray
+
+NOT_REVERSED: Final = -1
+
+EVERYTHING: Final = np.iinfo(np.int64).max
+"""A cut-off later than every recorded moment."""
+
+_ROUNDING: Final = 1e-9
+_PREFIX: Final = "reversal_"
+
+
+class Reversals(NamedTuple):
+    """Sparse rows of what was taken back; a plain tuple of arrays, so that kernels take it as one argument.
+
+    Attributes:
+        row: shape (n_events,), int32 row of each event below, -1 = nothing of it was ever taken back.
+        offsets: shape (n_rows + 1,), the entries of row r are `offsets[r]:offsets[r + 1]`, oldest first.
+        time: shape (n_entries,), microseconds since 1970 UTC of the refund.
+        quantity: shape (n_entries,), units taken back.
+        value: shape (n_entries,), money taken back, NaN = the purchase has no money.
+    """
+
+    row: CodeArray
+    offsets: IntArray
+    time: IntArray
+    quantity: FloatArray
+    value: FloatArray
+
+
+def no_reversals(n_events: int) -> Reversals:
+    """Nothing was taken back of any event."""
+    return Reversals(
+        row=np.full(n_events, NOT_REVERSED, np.int32),
+        offsets=np.zeros(1, np.int64),
+        time=np.zeros(0, np.int64),
+        quantity=np.zeros(0),
+        value=np.zeros(0),
+    )
+
+
+def find_reversals(
+    reversals: pa.Table | None, event_ids: pa.ChunkedArray, time: IntArray, place: IntArray
+) -> Reversals:
+    """The sparse rows of a reversals table.
+
+    Args:
+        reversals: a checked reversals table; None = nothing was taken back. An entry whose purchase or refund is not
+            among the events is left out: its person was erased.
+        event_ids: id of each event, n_events.
+        time: its time, microseconds, shape (n_events,).
+        place: where each event stands in the histories, shape (n_events,).
+    """
+    if reversals is None or reversals.num_rows == 0:
+        return no_reversals(len(event_ids))
+    refund = _rows_of(reversals[c.REFUND_EVENT_ID], event_ids)
+    bought = _rows_of(reversals[c.EVENT_ID], event_ids)
+    known = (refund >= 0) & (bought >= 0)
+    quantity = reversals[c.QUANTITY].to_numpy()[known]
+    value = pc.fill_null(reversals[c.VALUE], float("nan")).to_numpy()[known]
+    return sorted_reversals(
+        place[bought[known]], time[refund[known]], quantity, value, n_events=len(event_ids)
+    )
+
+
+def sorted_reversals(
+    place: IntArray, time: IntArray, quantity: FloatArray, value: FloatArray, *, n_events: int
+) -> Reversals:
+    """The sparse rows of entries in any order; `place` is the position of the event each takes from."""
+    order = np.lexsort((value, quantity, time, place))
+    positions, lengths = np.unique(place, return_counts=True)
+    row = np.full(n_events, NOT_REVERSED, np.int32)
+    row[positions] = np.arange(len(positions), dtype=np.int32)
+    return Reversals(
+        row=row,
+        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        time=np.ascontiguousarray(time[order], np.int64),
+        quantity=np.ascontiguousarray(quantity[order], np.float64),
+        value=np.ascontiguousarray(value[order], np.float64),
+    )
+
+
+def kept_reversals(reversals: Reversals, kept: BoolArray) -> Reversals:
+    """The sparse rows once only the chosen events are left, shape of `kept` (n_events,)."""
+    row = reversals.row[kept]
+    old = row[row != NOT_REVERSED]
+    lengths = np.diff(reversals.offsets)
+    position = np.repeat(np.flatnonzero(row != NOT_REVERSED), lengths[old])
+    begin = np.repeat(reversals.offsets[old] - np.cumsum(lengths[old]) + lengths[old], lengths[old])
+    entry = begin + np.arange(len(begin), dtype=np.int64)
+    taken = (reversals.time[entry], reversals.quantity[entry], reversals.value[entry])
+    return sorted_reversals(position, *taken, n_events=len(row))
+
+
+def as_arrays(reversals: Reversals) -> dict[str, npt.NDArray[Any]]:
+    """The arrays by name, for the store."""
+    return {f"{_PREFIX}{name}": array for name, array in reversals._asdict().items()}
+
+
+def from_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> Reversals:
+    """The inverse of `as_arrays`."""
+    return Reversals(**{name: arrays[f"{_PREFIX}{name}"] for name in Reversals._fields})
+
+
+@numba.njit(cache=True, nogil=True)
+def net_quantity(position: int, cutoff: int, quantity: FloatArray, reversals: Reversals) -> float:
+    """Units of an event not taken back strictly before `cutoff` (microseconds), >= 0.
+
+    An event without quantity is one unit. `quantity` is the column of the histories.
+    """
+    left = 1.0 if np.isnan(quantity[position]) else quantity[position]
+    row = reversals.row[position]
+    if row != NOT_REVERSED:
+        for entry in range(reversals.offsets[row], reversals.offsets[row + 1]):
+            if reversals.time[entry] >= cutoff:
+                break
+            left -= reversals.quantity[entry]
+    return left if left > _ROUNDING else 0.0
+
+
+@numba.njit(cache=True, nogil=True)
+def net_value(position: int, cutoff: int, value: FloatArray, reversals: Reversals) -> float:
+    """Money of an event not taken back strictly before `cutoff` (microseconds), >= 0; NaN where it has none.
+
+    `value` is the column of the histories.
+    """
+    left = value[position]
+    row = reversals.row[position]
+    if row != NOT_REVERSED:
+        for entry in range(reversals.offsets[row], reversals.offsets[row + 1]):
+            if reversals.time[entry] >= cutoff:
+                break
+            if not np.isnan(reversals.value[entry]):
+                left -= reversals.value[entry]
+        if left < _ROUNDING:
+            left = 0.0
+    return left
+
+
+@numba.njit(cache=True, nogil=True)
+def is_taken_back(position: int, cutoff: int, quantity: FloatArray, reversals: Reversals) -> bool:
+    """Whether all units of an event were taken back strictly before `cutoff`; an event of 0 units never is."""
+    if reversals.row[position] == NOT_REVERSED:
+        return False
+    return net_quantity(position, cutoff, quantity, reversals) == 0.0
+
+
+def _rows_of(wanted: pa.ChunkedArray, event_ids: pa.ChunkedArray) -> IntArray:
+    """Row of each wanted id among the events, -1 = not there; hashes the few wanted ids, not the many events."""
+    distinct = pc.unique(wanted)
+    number: Any = pc.index_in(event_ids, value_set=distinct)
+    found: IntArray = np.flatnonzero(number.is_valid().to_numpy())
+    row_of = np.full(len(distinct), NOT_REVERSED, np.int64)
+    row_of[number.drop_null().to_numpy()] = found
+    codes: IntArray = pc.index_in(wanted, value_set=distinct).to_numpy()
+    return row_of[codes]
