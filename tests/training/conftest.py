@@ -35,6 +35,7 @@ def shop_histories(purchases):
             {
                 c.PERSON_ID: pa.chunked_array([persons], text),
                 c.ITEM_ID: pa.chunked_array([items], text),
+                c.CATEGORY: pa.chunked_array([[None] * rows], text),
                 c.TRANSACTION_ID: pa.chunked_array([[None] * rows], text),
                 c.EVENT_ID: pa.chunked_array([[f"{row:06d}" for row in range(rows)]], text),
                 c.EVENT_NAME: pa.chunked_array([["purchase"] * rows], text),

@@ -11,10 +11,11 @@ import scipy.sparse as sp
 import threadpoolctl
 from pydantic import Field
 
-from features.arrays import BoolArray, CodeArray, ScoreArray
+from features.arrays import CodeArray, ScoreArray
 from features.errors import ConfigError
 from training.recommenders.base import ModelConfig, Recommender
-from training.recommenders.top_k import top_k_dense
+from training.recommenders.observed import Observed
+from training.recommenders.top_k import Eligible, top_k_dense
 
 
 class AlsConfig(ModelConfig):
@@ -53,7 +54,8 @@ class Als(Recommender[AlsConfig]):
         super().__init__(config)
         self._factors: ScoreArray = np.empty((0, config.factors), np.float32)
 
-    def _fit(self, weights: sp.csr_matrix) -> None:
+    def _fit(self, observed: Observed) -> None:
+        weights = observed.weights
         n_persons, n_items = weights.shape
         if self.config.factors > min(n_persons, n_items):
             raise ConfigError(
@@ -67,11 +69,9 @@ class Als(Recommender[AlsConfig]):
             model.fit(self._confidence(weights), show_progress=False)
         self._factors = model.item_factors
 
-    def _rank(
-        self, weights: sp.csr_matrix, k: int, allowed: BoolArray
-    ) -> tuple[CodeArray, ScoreArray]:
-        scores = self._fold_in(weights) @ self._factors.T
-        return top_k_dense(scores, k=k, allowed=allowed)
+    def _rank(self, observed: Observed, k: int, eligible: Eligible) -> tuple[CodeArray, ScoreArray]:
+        scores = self._fold_in(observed.weights) @ self._factors.T
+        return top_k_dense(scores, k=k, eligible=eligible)
 
     def _fold_in(self, weights: sp.csr_matrix) -> ScoreArray:
         """The factor of each row, solved exactly against the item factors; zeros for an empty row."""

@@ -10,18 +10,18 @@ from typing import Any, ClassVar, Final, Generic, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 import scipy.sparse as sp
 from pydantic import Field
 
-from features.arrays import BoolArray, CodeArray, ScoreArray, TextArray
+from features.arrays import BoolArray, CodeArray, IntArray, ScoreArray, TextArray
 from features.config import validate
-from features.errors import InputError
+from features.errors import ConfigError, InputError
 from features.histories import AsOf, Histories
 from features.interactions import InteractionConfig, event_weights, interaction_matrix
 from training.bundle import read_bundle, read_text_array, text_array, write_bundle
-from training.recommenders.top_k import NO_ITEM, fill_popular
+from training.recommenders.attributes import ItemAttributes
+from training.recommenders.observed import Observed, codes_of
+from training.recommenders.top_k import NO_ITEM, Eligible, fill_popular
 
 _ITEM_IDS: Final = "item_ids.json"
 _POPULAR: Final = "popular"
@@ -67,8 +67,9 @@ class RankedItems:
 
     def codes_in(self, histories: Histories) -> CodeArray:
         """Item codes of some histories, shape (n_rows, k); -1 also for an item they do not hold."""
-        codes = np.append(_codes(self.item_ids, known=histories.item_ids), NO_ITEM)
-        return codes[self.items].astype(np.int32)
+        codes = np.append(codes_of(self.item_ids, known=histories.item_ids), np.int32(NO_ITEM))
+        found: CodeArray = codes[self.items]
+        return found
 
 
 class Recommender(ABC, Generic[ConfigT]):
@@ -105,14 +106,16 @@ class Recommender(ABC, Generic[ConfigT]):
     def n_items(self) -> int:
         return len(self.item_ids)
 
-    def fit(self, history: AsOf) -> Self:
+    def fit(self, history: AsOf, *, attributes: ItemAttributes | None = None) -> Self:
         """Learn from histories.
 
         Args:
             history: one row per person, as of the training cut-off. Rows without a weighted event have no influence.
+            attributes: what the catalog says of items; models that look at events alone ignore it.
 
         Raises:
             InputError: no weighted event at all.
+            ConfigError: the model needs attributes and got none.
         """
         weights = interaction_matrix(history, self.config)
         known = np.bincount(weights.indices, minlength=weights.shape[1]) > 0
@@ -123,40 +126,61 @@ class Recommender(ABC, Generic[ConfigT]):
                 rule=f"{self.kind} learns from weighted events before the cut-off",
                 next_step="Check as_of, the event weights and the events table.",
             )
-        self._item_ids = history.histories.item_ids[known]
-        self._popular = _by_popularity(_recent_persons(history, self.config)[known])
-        self._fit(weights[np.diff(weights.indptr) > 0][:, known])
+        self._item_ids = self._catalogue(history.histories.item_ids[known], attributes)
+        codes = codes_of(history.histories.item_ids, known=self.item_ids)
+        codes[~known] = NO_ITEM
+        persons = np.zeros(self.n_items, np.int64)
+        persons[codes[known]] = _recent_persons(history, self.config)[known]
+        self._popular = _by_popularity(persons)
+        observed = Observed(
+            history.take(np.flatnonzero(np.diff(weights.indptr))),
+            self.config,
+            codes,
+            n_items=self.n_items,
+        )
+        if attributes is not None:
+            self._fit_attributes(attributes.of(self.item_ids))
+        self._fit(observed)
         return self
 
-    def recommend(self, history: AsOf, *, k: int, allowed: BoolArray | None = None) -> RankedItems:
+    def recommend(
+        self,
+        history: AsOf,
+        *,
+        k: int,
+        allowed: BoolArray | None = None,
+        barred: sp.csr_matrix | None = None,
+    ) -> RankedItems:
         """The k best items for each history.
 
         Args:
             history: n_rows rows; an unknown person (-1) or an empty history gets the popular items.
             k: length of a list, >= 1.
             allowed: shape (n_items,), in the order of `item_ids`; other items are never recommended.
+            barred: shape (n_rows, n_items); an item with a stored entry is never recommended to that row. `seen` gives
+                the row's own items.
 
         Raises:
-            ValueError: k < 1, or `allowed` of another shape or type.
+            ValueError: k < 1, or `allowed` or `barred` of another shape or type.
             RuntimeError: not fitted.
 
         Invariants: a row's list depends on no other row, nor on events at or after the row's time.
         """
         if k < 1:
             raise ValueError(f"k is {k}; 1 or more needed")
-        allowed = np.ones(self.n_items, np.bool_) if allowed is None else allowed
-        if allowed.shape != (self.n_items,) or allowed.dtype != np.bool_:
-            raise ValueError(
-                f"allowed is {allowed.dtype} {allowed.shape}; bool ({self.n_items},) needed, one per model item"
-            )
-        weights = self._weights(history)
-        step = max(1, _CELLS_AT_ONCE // self.n_items)
+        eligible = self._eligible(len(history), allowed, barred)
+        observed = self._observed(history)
+        step = max(1, self._cells_at_once() // self.n_items)
         blocks = [
-            self._filled(weights[first : first + step], k, allowed)
+            self._filled(observed, k, eligible, first, min(first + step, len(history)))
             for first in range(0, max(1, len(history)), step)
         ]
         items, scores = (np.concatenate(part) for part in zip(*blocks, strict=True))
         return RankedItems(self.item_ids, items, scores)
+
+    def seen(self, history: AsOf) -> sp.csr_matrix:
+        """The items of each row's own weighted events, shape (n_rows, n_items), for `barred`."""
+        return self._observed(history).weights
 
     def save(self, folder: Path) -> str:
         """Write the model as a bundle into a new folder; returns the bundle's key."""
@@ -191,13 +215,11 @@ class Recommender(ABC, Generic[ConfigT]):
         return model
 
     @abstractmethod
-    def _fit(self, weights: sp.csr_matrix) -> None:
-        """Learn from decayed weights, shape (n_persons, n_items), no empty row or column."""
+    def _fit(self, observed: Observed) -> None:
+        """Learn from rows that each have a weighted event."""
 
     @abstractmethod
-    def _rank(
-        self, weights: sp.csr_matrix, k: int, allowed: BoolArray
-    ) -> tuple[CodeArray, ScoreArray]:
+    def _rank(self, observed: Observed, k: int, eligible: Eligible) -> tuple[CodeArray, ScoreArray]:
         """Items above score 0 for each row, as `top_k_sparse` returns them; an empty row gives none."""
 
     @abstractmethod
@@ -208,27 +230,57 @@ class Recommender(ABC, Generic[ConfigT]):
     def _restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Take back what `_state` gave."""
 
+    def _fit_attributes(self, attributes: ItemAttributes) -> None:
+        """Look at the attributes of the items, in the model's order; by default nothing is done."""
+
+    def _catalogue(self, item_ids: TextArray, attributes: ItemAttributes | None) -> TextArray:  # noqa: ARG002
+        """Sorted ids of the items the model knows: by default those with a weighted event."""
+        return item_ids
+
+    def _cells_at_once(self) -> int:
+        """Scores held at a time; a block of rows has this many cells."""
+        return _CELLS_AT_ONCE
+
+    def _observed(self, history: AsOf) -> Observed:
+        codes = codes_of(history.histories.item_ids, known=self.item_ids)
+        return Observed(history, self.config, codes, n_items=self.n_items)
+
     def _filled(
-        self, weights: sp.csr_matrix, k: int, allowed: BoolArray
+        self, observed: Observed, k: int, eligible: Eligible, first: int, stop: int
     ) -> tuple[CodeArray, ScoreArray]:
-        items, scores = self._rank(weights, k, allowed)
-        fill_popular(items, scores, popular=self._popular, allowed=allowed)
+        block = eligible.rows(first, stop)
+        items, scores = self._rank(observed.take(np.arange(first, stop)), k, block)
+        fill_popular(items, scores, popular=self._popular, eligible=block)
         return items, scores
 
-    def _weights(self, history: AsOf) -> sp.csr_matrix:
-        """Decayed weights with the model's items as columns."""
-        weights = interaction_matrix(history, self.config)
-        held = _codes(self.item_ids, known=history.histories.item_ids)
-        if (held >= 0).all():
-            return weights[:, held]
-        columns = sp.csr_matrix(
-            (np.ones((held >= 0).sum(), np.float32), (held[held >= 0], np.flatnonzero(held >= 0))),
-            shape=(weights.shape[1], self.n_items),
-        )
-        return weights @ columns
+    def _eligible(
+        self, n_rows: int, allowed: BoolArray | None, barred: sp.csr_matrix | None
+    ) -> Eligible:
+        everything = Eligible.everything(n_rows, self.n_items)
+        allowed = everything.allowed if allowed is None else allowed
+        if allowed.shape != (self.n_items,) or allowed.dtype != np.bool_:
+            raise ValueError(
+                f"allowed is {allowed.dtype} {allowed.shape}; bool ({self.n_items},) needed, one per model item"
+            )
+        barred = everything.barred if barred is None else barred
+        if barred.shape != (n_rows, self.n_items):
+            raise ValueError(
+                f"barred has shape {barred.shape}; ({n_rows}, {self.n_items}) needed, rows by model items"
+            )
+        return Eligible(allowed, sp.csr_matrix(barred))
 
 
-def _recent_persons(history: AsOf, config: ModelConfig) -> CodeArray:
+def attributes_needed(kind: str) -> ConfigError:
+    """The error of a model that cannot learn without item attributes."""
+    return ConfigError(
+        f"model '{kind}'",
+        "no item attributes are given",
+        rule="it knows items by what the catalog says of them",
+        next_step="Train it in a project with a catalog, or name the file of items.",
+    )
+
+
+def _recent_persons(history: AsOf, config: ModelConfig) -> IntArray:
     """Distinct rows with a weighted event in the popular window, per item of the histories."""
     columns = history.histories
     row, position = history.events()
@@ -236,16 +288,9 @@ def _recent_persons(history: AsOf, config: ModelConfig) -> CodeArray:
     recent = history.age_days(row, position) <= config.popular_window_days
     keep = weighted & recent & (columns.item[position] >= 0)
     pairs = np.unique(row[keep] * columns.n_items + columns.item[position[keep]])
-    return np.bincount(pairs % columns.n_items, minlength=columns.n_items).astype(np.int32)
+    return np.bincount(pairs % columns.n_items, minlength=columns.n_items).astype(np.int64)
 
 
-def _by_popularity(persons: CodeArray) -> CodeArray:
+def _by_popularity(persons: IntArray) -> CodeArray:
     """Item codes, most persons first, ties by item code rising."""
     return np.argsort(-persons, kind="stable").astype(np.int32)
-
-
-def _codes(ids: TextArray, *, known: TextArray) -> npt.NDArray[np.int64]:
-    """Position of each id in `known`, -1 where it is not there."""
-    found = pc.index_in(pa.array(ids, pa.string()), value_set=pa.array(known, pa.string()))
-    codes: npt.NDArray[np.int64] = pc.fill_null(found, NO_ITEM).to_numpy(zero_copy_only=False)
-    return codes.astype(np.int64)

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy.typing as npt
-import scipy.sparse as sp
 
-from features.arrays import BoolArray, CodeArray, ScoreArray
+from features.arrays import CodeArray, ScoreArray
 from training.recommenders.base import ModelConfig, Recommender
-from training.recommenders.top_k import top_k_sparse
+from training.recommenders.observed import Observed
+from training.recommenders.top_k import Eligible, top_k_sparse
 
 
 class BuyAgainConfig(ModelConfig):
@@ -24,13 +24,11 @@ class BuyAgain(Recommender[BuyAgainConfig]):
 
     config_type = BuyAgainConfig
 
-    def _fit(self, weights: sp.csr_matrix) -> None:
+    def _fit(self, observed: Observed) -> None:
         """Nothing is learned from other persons but what is popular."""
 
-    def _rank(
-        self, weights: sp.csr_matrix, k: int, allowed: BoolArray
-    ) -> tuple[CodeArray, ScoreArray]:
-        return top_k_sparse(weights, k=k, allowed=allowed)
+    def _rank(self, observed: Observed, k: int, eligible: Eligible) -> tuple[CodeArray, ScoreArray]:
+        return top_k_sparse(observed.weights, k=k, eligible=eligible)
 
     def _state(self) -> Mapping[str, npt.NDArray[Any]]:
         return {}

@@ -10,9 +10,10 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from pydantic import Field
 
-from features.arrays import BoolArray, CodeArray, ScoreArray
+from features.arrays import CodeArray, ScoreArray
 from training.recommenders.base import ModelConfig, Recommender
-from training.recommenders.top_k import top_k_sparse
+from training.recommenders.observed import Observed
+from training.recommenders.top_k import Eligible, top_k_sparse
 
 _BM25_SATURATION = 1.2
 _BM25_LENGTH = 0.75
@@ -45,9 +46,10 @@ class ItemNeighbours(Recommender[ItemNeighboursConfig]):
         super().__init__(config)
         self._similarity = sp.csr_matrix((0, 0), dtype=np.float32)
 
-    def _fit(self, weights: sp.csr_matrix) -> None:
+    def _fit(self, observed: Observed) -> None:
         from implicit.nearest_neighbours import ItemItemRecommender  # noqa: PLC0415 - slow import
 
+        weights = observed.weights
         persons = np.bincount(weights.indices, minlength=weights.shape[1])
         kept = np.flatnonzero(persons >= self.config.minimum_persons)
         n_items = weights.shape[1]
@@ -63,10 +65,8 @@ class ItemNeighbours(Recommender[ItemNeighboursConfig]):
             shape=(n_items, n_items),
         )
 
-    def _rank(
-        self, weights: sp.csr_matrix, k: int, allowed: BoolArray
-    ) -> tuple[CodeArray, ScoreArray]:
-        return top_k_sparse(weights @ self._similarity, k=k, allowed=allowed)
+    def _rank(self, observed: Observed, k: int, eligible: Eligible) -> tuple[CodeArray, ScoreArray]:
+        return top_k_sparse(observed.weights @ self._similarity, k=k, eligible=eligible)
 
     def _state(self) -> Mapping[str, npt.NDArray[Any]]:
         matrix = self._similarity

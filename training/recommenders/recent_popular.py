@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from features.arrays import BoolArray, CodeArray, ScoreArray
+from features.arrays import CodeArray, ScoreArray
 from training.recommenders.base import ModelConfig, Recommender
-from training.recommenders.top_k import top_k_sparse
+from training.recommenders.observed import Observed
+from training.recommenders.top_k import Eligible, top_k_sparse
 
 
 class RecentPopularConfig(ModelConfig):
@@ -25,13 +26,15 @@ class RecentPopular(Recommender[RecentPopularConfig]):
 
     config_type = RecentPopularConfig
 
-    def _fit(self, weights: sp.csr_matrix) -> None:
+    def _fit(self, observed: Observed) -> None:
         """Popularity is counted by the base."""
 
-    def _rank(
-        self, weights: sp.csr_matrix, k: int, allowed: BoolArray
-    ) -> tuple[CodeArray, ScoreArray]:
-        return top_k_sparse(sp.csr_matrix(weights.shape, dtype=np.float32), k=k, allowed=allowed)
+    def _rank(self, observed: Observed, k: int, eligible: Eligible) -> tuple[CodeArray, ScoreArray]:
+        return top_k_sparse(
+            sp.csr_matrix((len(observed), observed.n_items), dtype=np.float32),
+            k=k,
+            eligible=eligible,
+        )
 
     def _state(self) -> Mapping[str, npt.NDArray[Any]]:
         return {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -12,37 +14,68 @@ from features.arrays import BoolArray, CodeArray, ScoreArray
 NO_ITEM = -1
 
 
+@dataclass(frozen=True, eq=False)
+class Eligible:
+    """Which items each row may get.
+
+    Attributes:
+        allowed: shape (n_items,), for all rows.
+        barred: CSR, shape (n_rows, n_items); items with a stored entry are kept from that row.
+    """
+
+    allowed: BoolArray
+    barred: sp.csr_matrix
+
+    @classmethod
+    def everything(cls, n_rows: int, n_items: int) -> Eligible:
+        """No restriction."""
+        return cls(np.ones(n_items, np.bool_), sp.csr_matrix((n_rows, n_items), dtype=np.bool_))
+
+    def rows(self, first: int, stop: int) -> Eligible:
+        """The rows from `first` to before `stop`."""
+        return Eligible(self.allowed, self.barred[first:stop])
+
+
 def top_k_sparse(
-    scores: sp.csr_matrix, *, k: int, allowed: BoolArray
+    scores: sp.csr_matrix, *, k: int, eligible: Eligible
 ) -> tuple[CodeArray, ScoreArray]:
-    """The k best allowed items of each row with a score above 0.
+    """The k best eligible items of each row with a score above 0.
 
     Args:
         scores: shape (n_rows, n_items), stored entries in any order, no duplicates.
         k: length of a list, >= 1.
-        allowed: shape (n_items,).
+        eligible: of the same shape.
 
     Returns:
         Items and scores, each (n_rows, k): best first, ties by item code rising, then -1 and NaN.
     """
-    items, best = _empty(scores.shape[0], k)
+    items, best = empty_lists(scores.shape[0], k)
+    barred = eligible.barred
     _fill_sparse(
-        scores.indptr, scores.indices, scores.data.astype(np.float32), allowed, items, best
+        scores.indptr,
+        scores.indices,
+        scores.data.astype(np.float32),
+        eligible.allowed,
+        barred.indptr,
+        barred.indices,
+        items,
+        best,
     )
     return items, best
 
 
-def top_k_dense(scores: ScoreArray, *, k: int, allowed: BoolArray) -> tuple[CodeArray, ScoreArray]:
+def top_k_dense(scores: ScoreArray, *, k: int, eligible: Eligible) -> tuple[CodeArray, ScoreArray]:
     """As `top_k_sparse`, from a score for every item."""
-    items, best = _empty(len(scores), k)
-    _fill_dense(scores, allowed, items, best)
+    items, best = empty_lists(len(scores), k)
+    barred = eligible.barred
+    _fill_dense(scores, eligible.allowed, barred.indptr, barred.indices, items, best)
     return items, best
 
 
 def fill_popular(
-    items: CodeArray, scores: ScoreArray, *, popular: CodeArray, allowed: BoolArray
+    items: CodeArray, scores: ScoreArray, *, popular: CodeArray, eligible: Eligible
 ) -> None:
-    """Fill the free end of each list, in place, with allowed popular items not in it yet.
+    """Fill the free end of each list, in place, with eligible popular items not in it yet.
 
     A filler scores -(1 + its popularity rank): below every item of the row's own, and recognisable.
 
@@ -50,12 +83,14 @@ def fill_popular(
         items: item codes as `top_k_sparse` returns them.
         scores: their scores.
         popular: item codes, most popular first, each once.
-        allowed: shape (n_items,).
+        eligible: one row per list.
     """
-    _fill_popular(items, scores, popular, allowed)
+    barred = eligible.barred
+    _fill_popular(items, scores, popular, eligible.allowed, barred.indptr, barred.indices)
 
 
-def _empty(n_rows: int, k: int) -> tuple[CodeArray, ScoreArray]:
+def empty_lists(n_rows: int, k: int) -> tuple[CodeArray, ScoreArray]:
+    """Lists without any item: -1 and NaN, each (n_rows, k)."""
     return np.full((n_rows, k), NO_ITEM, np.int32), np.full((n_rows, k), np.nan, np.float32)
 
 
@@ -84,26 +119,40 @@ def _fill_sparse(
     indices: npt.NDArray[np.int32],
     data: ScoreArray,
     allowed: BoolArray,
+    barred_indptr: npt.NDArray[np.int32],
+    barred: npt.NDArray[np.int32],
     items: CodeArray,
     scores: ScoreArray,
 ) -> None:
+    barred_for = np.full(len(allowed), -1, np.int64)
     for row in range(len(items)):
+        for entry in range(barred_indptr[row], barred_indptr[row + 1]):
+            barred_for[barred[entry]] = row
         filled = 0
         for entry in range(indptr[row], indptr[row + 1]):
-            if data[entry] > 0 and allowed[indices[entry]]:
-                filled = _offer(items[row], scores[row], filled, indices[entry], data[entry])
+            item = indices[entry]
+            if data[entry] > 0 and allowed[item] and barred_for[item] != row:
+                filled = _offer(items[row], scores[row], filled, item, data[entry])
 
 
 @numba.njit(cache=True, nogil=True)
 def _fill_dense(
-    dense: ScoreArray, allowed: BoolArray, items: CodeArray, scores: ScoreArray
+    dense: ScoreArray,
+    allowed: BoolArray,
+    barred_indptr: npt.NDArray[np.int32],
+    barred: npt.NDArray[np.int32],
+    items: CodeArray,
+    scores: ScoreArray,
 ) -> None:
     k = items.shape[1]
+    barred_for = np.full(len(allowed), -1, np.int64)
     for row in range(len(items)):
+        for entry in range(barred_indptr[row], barred_indptr[row + 1]):
+            barred_for[barred[entry]] = row
         filled = 0
         threshold = np.float32(0)
         for item in range(dense.shape[1]):
-            if dense[row, item] > threshold and allowed[item]:
+            if dense[row, item] > threshold and allowed[item] and barred_for[item] != row:
                 filled = _offer(items[row], scores[row], filled, item, dense[row, item])
                 if filled == k:
                     threshold = scores[row, k - 1]
@@ -111,22 +160,29 @@ def _fill_dense(
 
 @numba.njit(cache=True, nogil=True)
 def _fill_popular(
-    items: CodeArray, scores: ScoreArray, popular: CodeArray, allowed: BoolArray
+    items: CodeArray,
+    scores: ScoreArray,
+    popular: CodeArray,
+    allowed: BoolArray,
+    barred_indptr: npt.NDArray[np.int32],
+    barred: npt.NDArray[np.int32],
 ) -> None:
     k = items.shape[1]
+    taken_for = np.full(len(allowed), -1, np.int64)
     for row in range(len(items)):
-        own = 0
-        while own < k and items[row, own] >= 0:
-            own += 1
-        filled = own
+        filled = 0
+        while filled < k and items[row, filled] >= 0:
+            taken_for[items[row, filled]] = row
+            filled += 1
+        if filled == k:
+            continue
+        for entry in range(barred_indptr[row], barred_indptr[row + 1]):
+            taken_for[barred[entry]] = row
         for rank in range(len(popular)):
             if filled == k:
                 break
             item = popular[rank]
-            taken = not allowed[item]
-            for position in range(own):
-                taken = taken or items[row, position] == item
-            if not taken:
+            if allowed[item] and taken_for[item] != row:
                 items[row, filled] = item
                 scores[row, filled] = -(1 + rank)
                 filled += 1

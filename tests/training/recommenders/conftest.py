@@ -24,6 +24,7 @@ def build_histories(purchases):
             {
                 c.PERSON_ID: pa.chunked_array([[p for p, _, _ in rows]], text),
                 c.ITEM_ID: pa.chunked_array([[i for _, i, _ in rows]], text),
+                c.CATEGORY: pa.chunked_array([[None] * len(rows)], text),
                 c.TRANSACTION_ID: pa.chunked_array([[None] * len(rows)], text),
                 c.EVENT_ID: pa.chunked_array([[f"{n:06d}" for n in range(len(rows))]], text),
                 c.EVENT_NAME: pa.chunked_array([["purchase"] * len(rows)], text),

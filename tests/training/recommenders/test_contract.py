@@ -164,6 +164,21 @@ def test_only_allowed_items_are_recommended(config, fitted, histories, cutoff):
 
 
 @every_model
+def test_a_rows_own_items_can_be_kept_from_it_alone(config, fitted, histories, cutoff):
+    model = fitted(config)
+    everyone = histories.everyone(cutoff)
+    seen = model.seen(everyone)
+    plain = model.recommend(everyone, k=22)
+    ranked = model.recommend(everyone, k=22, barred=seen)
+    for row in range(14):
+        own = set(seen[row].indices.tolist())
+        assert len(own) >= 6
+        # the same list without the own items, then nothing
+        expected = [item for item in plain.items[row].tolist() if item not in own]
+        assert ranked.items[row].tolist() == expected + [-1] * len(own)
+
+
+@every_model
 def test_future_rows_change_nothing(config, fitted, purchases, make_histories, histories, cutoff):
     later = [("p00", "a-new-item", 0.0), ("p07", "b03", -2.0), ("p99", "zz", -5.0)] * 30
     longer = make_histories([*purchases, *later])
@@ -217,6 +232,8 @@ def test_bad_arguments_are_refused(config, fitted, histories, cutoff):
         model.recommend(everyone, k=2, allowed=np.ones(3, bool))
     with pytest.raises(ValueError, match=r"allowed is int64 \(22,\)"):
         model.recommend(everyone, k=2, allowed=np.ones(22, np.int64))
+    with pytest.raises(ValueError, match=r"barred has shape \(2, 22\); \(14, 22\) needed"):
+        model.recommend(everyone, k=2, barred=model.seen(everyone)[:2])
     with pytest.raises(RuntimeError, match="is not fitted; call fit or load first"):
         build(config).recommend(everyone, k=2)
 

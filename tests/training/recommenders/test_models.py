@@ -92,7 +92,7 @@ def test_folding_in_solves_the_regularised_least_squares(histories, cutoff):
     """Against the normal equations written out: (V'CV + lambda I) u = V'C p."""
     config = AlsConfig(factors=3, alpha=2.0, regularization=0.5)
     model = Als(config).fit(histories.everyone(cutoff))
-    weights = model._weights(histories.everyone(cutoff))
+    weights = model.seen(histories.everyone(cutoff))
     items = model._factors.astype(np.float64)
     for row, found in enumerate(model._fold_in(weights)):
         weight = weights[row].toarray()[0].astype(np.float64)
