@@ -136,7 +136,7 @@ class Histories:
         """
         person = np.ascontiguousarray(persons, dtype=np.int64)
         time = np.ascontiguousarray(np.broadcast_to(np.asarray(times, np.int64), person.shape))
-        start, stop = _slices(self.offsets, self.time, person, time)
+        start, stop = slices_before(self.offsets, self.time, person, time)
         return AsOf(self, person, time, start, stop)
 
     def everyone(self, as_of: datetime) -> AsOf:
@@ -240,9 +240,10 @@ def _positions(ids: pa.ChunkedArray | pa.Array, known: TextArray) -> IntArray:
 
 
 @numba.njit(cache=True, nogil=True)
-def _slices(
+def slices_before(
     offsets: IntArray, time: IntArray, person: IntArray, cutoff: IntArray
 ) -> tuple[IntArray, IntArray]:
+    """Begin and end of each row's sorted times that lie strictly before the row's cut-off; empty for row number -1."""
     start = np.zeros(len(person), np.int64)
     stop = np.zeros(len(person), np.int64)
     for row in range(len(person)):
