@@ -43,6 +43,20 @@ def basket_features(history: AsOf) -> pa.Table:
 
     Invariants: unchanged by events at or after a row's time.
     """
+    orders, totals, mean_price, median_price = scan_baskets(history)
+    return feature_table(
+        BASKET_FEATURES,
+        [
+            orders,
+            *(ratio(totals[:, kind], orders) for kind in range(totals.shape[1])),
+            mean_price,
+            median_price,
+        ],
+    )
+
+
+def scan_baskets(history: AsOf) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Orders; money, lines and units of shape (n_rows, 3); mean and median price paid; as the features say."""
     columns = history.histories
     orders, totals, prices = _scan(
         history.start,
@@ -54,15 +68,7 @@ def basket_features(history: AsOf) -> pa.Table:
         columns.quantity,
         columns.value,
     )
-    return feature_table(
-        BASKET_FEATURES,
-        [
-            orders,
-            *(ratio(totals[:, kind], orders) for kind in range(totals.shape[1])),
-            prices[:, 0],
-            prices[:, 1],
-        ],
-    )
+    return orders, totals, prices[:, 0], prices[:, 1]
 
 
 @numba.njit(cache=True, nogil=True, inline="always")

@@ -51,7 +51,7 @@ def ratio(top: FloatArray, bottom: FloatArray) -> FloatArray:
     return result
 
 
-def days_between(earlier: FloatArray, later: FloatArray) -> FloatArray:
+def days_between(earlier: FloatArray, later: FloatArray | int) -> FloatArray:
     """Days from one moment in microseconds to another; NaN where either is NaN."""
     days: FloatArray = (later - earlier) / MICROSECONDS_PER_DAY
     return days
