@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -93,6 +95,16 @@ class RunWriter:
 
     def text(self, name: str, content: str) -> None:
         write_text(self.path / name, content)
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder beside the run for what is needed only while it is written; nothing of it stays."""
+        folder = self.path.with_name(f"{self.path.name}-scratch")
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder)
 
     def manifest(self, facts: Mapping[str, Any]) -> dict[str, Any]:
         files = sorted(p for p in self.path.rglob("*") if p.is_file() and p != self.path / MANIFEST)

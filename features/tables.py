@@ -287,9 +287,10 @@ FEED_ISSUES = TableContract(
         Column(c.ATTRIBUTE, _text),
         Column(c.OWNER, _text),
         Column(c.RAW_VALUE, _text, nullable=True),
+        Column(c.LIMIT, _text, nullable=True),
     ),
 )
-"""What is wrong with a feed; a row without line concerns the feed as a whole."""
+"""What is wrong with a feed; a row without line concerns the feed as a whole. `limit`: the platform limit it breaks, if any."""
 
 FEED_CHANGES = TableContract(
     "feed_changes",
@@ -417,3 +418,90 @@ LISTINGS = TableContract(
     key=(c.ITEM_ID,),
 )
 """When an item's listing ends, when the thing listed begins, and where it is; null = no such limit."""
+
+FEED_REJECTS = TableContract("feed_rejects", REJECTS.columns, key=REJECTS.key)
+"""Rows of the feed, and of the visits to its pages, that could not be read; the rejects table is about events."""
+
+FEED_HISTORY = TableContract(
+    "feed_history",
+    (
+        Column(c.AS_OF, TIMESTAMP),
+        Column(c.ISSUE_CODE, _text),
+        Column(c.ROWS_WITH_ISSUE, pa.int64(), low=0),
+        Column(c.ROWS_OF_FEED, pa.int64(), low=0),
+    ),
+    key=(c.AS_OF, c.ISSUE_CODE),
+)
+"""How many rows of a feed had which issue, for this ingestion and those it continues."""
+
+FEED_LABELS = TableContract(
+    "feed_labels",
+    (
+        Column(c.ITEM_ID, _text),
+        Column(c.ATTRIBUTE, _text),
+        Column(c.ATTRIBUTE_VALUE, _text),
+    ),
+    key=(c.ITEM_ID, c.ATTRIBUTE),
+)
+"""Custom labels derived here, for slots the merchant leaves free; the feed-items table stays as it was delivered."""
+
+DELIVERIES = TableContract(
+    "deliveries",
+    (
+        Column(c.FILE, _text),
+        Column(c.SHA256, _text),
+        Column(c.ROWS, pa.int64(), low=0),
+        Column(c.WATERMARK, TIMESTAMP, nullable=True),
+        Column(c.NEWEST, TIMESTAMP, nullable=True),
+        Column(c.LATE, pa.int64(), low=0),
+        Column(c.PRESENT, _flag),
+    ),
+    key=(c.SHA256,),
+)
+"""Files of events that ever came: rows, the watermark in force when each first came (null = it came first), its latest
+believed time, how many admitted events are older than its watermark, and whether it was there this time."""
+
+SEGMENTS = TableContract(
+    "segments",
+    (
+        Column(c.AS_OF, TIMESTAMP),
+        Column(c.PERSON_ID, _text),
+        Column(c.SEGMENT, _text),
+        Column(c.PRIORITY, pa.int64(), low=1),
+        Column(c.PRIMARY, _flag),
+        Column(c.WINDOW, _text, nullable=True),
+        Column(c.SINCE, TIMESTAMP, nullable=True),
+        Column(c.EXPIRES, TIMESTAMP, nullable=True),
+        Column(c.ITEMS, pa.list_(_text), nullable=True),
+        Column(c.CART_VALUE, _number, nullable=True, low=0),
+        Column(c.CURRENCY, _text),
+        Column(c.RECO_KIND, _text, nullable=True),
+        Column(c.DUE_AT, TIMESTAMP, nullable=True),
+        Column(c.INTERVAL_SOURCE, _text, nullable=True, values=("item", "category")),
+    ),
+    key=(c.PERSON_ID, c.SEGMENT),
+)
+"""Who is in which audience; `primary` marks the first of a person's segments by the declared order. `since` is the last
+qualifying event, `expires` the end of its window; null for a segment that is no window. `items` are those left in the cart,
+or due again; a cart of unknown worth has no value."""
+
+PERSON_TIERS = TableContract(
+    "person_tiers",
+    (
+        Column(c.AS_OF, TIMESTAMP),
+        Column(c.PERSON_ID, _text),
+        Column(c.RECENCY_DAYS, _number, nullable=True, low=0),
+        Column(c.ORDERS, pa.int64(), low=0),
+        Column(c.REVENUE, _number, low=0),
+        Column(c.CURRENCY, _text),
+        Column(c.RFM_RECENCY, pa.int64(), nullable=True, low=1, high=5),
+        Column(c.RFM_FREQUENCY, pa.int64(), nullable=True, low=1, high=5),
+        Column(c.RFM_MONEY, pa.int64(), nullable=True, low=1, high=5),
+        Column(c.VALUE_TIER, _text, values=("high", "medium", "low", "zero")),
+        Column(c.SCORE, _number, nullable=True),
+        Column(c.INTENT_TIER, _text, values=("high", "medium", "low", "unknown")),
+        Column(c.LIFECYCLE_STAGE, _text, nullable=True),
+    ),
+    key=(c.PERSON_ID,),
+)
+"""What every person with an event is worth and wants: tiers by value and by score, lifecycle stage of the CRM."""

@@ -22,7 +22,6 @@ from features import columns as c
 from features.arrays import BoolArray, CodeArray, IntArray
 from features.config import BaseConfig
 from features.histories import MICROSECONDS_PER_DAY
-from features.ingest.timestamps import refused
 from features.tables import REPEATS
 
 DUPLICATE_EVENT: Final = "duplicate_event"
@@ -47,11 +46,12 @@ CODES: Final = (
 
 _HOURS_PER_DAY: Final = 24
 _WHO_AND_WHAT: Final = [c.EVENT_ID, c.EVENT_NAME, c.PERSON_ID, c.ITEM_ID, c.TRANSACTION_ID]
-_PLACE: Final = [c.TIME, c.SOURCE, c.LINE]
+_AGE: Final = "age"
+_PLACE: Final = [c.TIME, _AGE, c.SOURCE, c.LINE]
 _CONTENT: Final = [c.ITEM_ID, c.QUANTITY, c.VALUE]
 _ROW: Final = "row"
 
-COMPARED: Final = tuple(dict.fromkeys([*_WHO_AND_WHAT, *_CONTENT, *_PLACE]))
+COMPARED: Final = tuple(dict.fromkeys([*_WHO_AND_WHAT, *_CONTENT, c.TIME, c.SOURCE, c.LINE]))
 """Columns that decide what repeats what."""
 
 
@@ -63,30 +63,6 @@ class DuplicateConfig(BaseConfig):
 
 
 @dataclass(frozen=True, eq=False)
-class Deduplicated:
-    """Events without duplicates.
-
-    Attributes:
-        events: kept events, in the order they came; event ids are unique now, a reused one ends in `~2`, `~3` ...
-        rejects: dropped reports (`duplicate_event`, `late_duplicate`, `duplicate_transaction`), as the rejects table.
-        repeats: dropped reports and kept conflicts, each with its own place and the earlier one's, the repeats table.
-
-    Invariants: events in = events + rejects; doing it again drops nothing.
-    """
-
-    events: pa.Table
-    rejects: pa.Table
-    repeats: pa.Table
-
-    def counts(self) -> dict[str, int]:
-        """Repeats per reason code, sorted."""
-        found = self.repeats[c.REASON_CODE].value_counts().to_pylist()
-        return {
-            entry["values"]: entry["counts"] for entry in sorted(found, key=lambda e: e["values"])
-        }
-
-
-@dataclass(frozen=True, eq=False)
 class Findings:
     """What was found out about each of n events.
 
@@ -94,7 +70,9 @@ class Findings:
         code: position in `CODES`, shape (n,); -1 = nothing.
         dropped: True where the event is a second report, shape (n,).
         event_ids: the id each event has from now on, shape (n,); unique among events that are kept.
-        repeats: as in `Deduplicated`.
+        repeats: second reports and kept conflicts, each with its own place and the earlier one's, the repeats table.
+
+    Invariants: what remains, looked at again, has nothing to drop.
     """
 
     code: CodeArray
@@ -103,36 +81,20 @@ class Findings:
     repeats: pa.Table
 
 
-def deduplicate(events: pa.Table, config: DuplicateConfig) -> Deduplicated:
-    """Drop what was reported twice, report what shares an id and differs.
-
-    Args:
-        events: events with person and believed time; the first of equal ones is that of the earliest time, then source,
-            then line.
-        config: window.
-    """
-    found = find_repeats(events, config)
-    rejects = [refused(events.slice(0, 0), {}, shown=None)]
-    for number in np.unique(found.code[found.dropped]).tolist():
-        rows = {CODES[number]: found.dropped & (found.code == number)}
-        rejects.append(refused(events, rows, shown=shown_column(CODES[number])))
-    place = events.schema.get_field_index(c.EVENT_ID)
-    numbered = events.set_column(place, events.field(c.EVENT_ID), found.event_ids)
-    return Deduplicated(
-        events=numbered.filter(pa.array(~found.dropped)),
-        rejects=pa.concat_tables(rejects),
-        repeats=found.repeats,
-    )
-
-
-def find_repeats(events: pa.Table, config: DuplicateConfig) -> Findings:
-    """Which events repeat which.
+def find_repeats(
+    events: pa.Table, config: DuplicateConfig, *, age: IntArray | None = None
+) -> Findings:
+    """Which events repeat which: the first of equal ones is that of the earliest time, then age, source and line.
 
     Args:
         events: the columns `COMPARED`. Events that share no id and no transaction with another one may be left out; all
             that share one must be there.
         config: window.
+        age: how late each event came, shape (n,): what was known before stays, what repeats it goes. None = all came
+            at once.
     """
+    came = np.zeros(len(events), np.int64) if age is None else age
+    events = events.append_column(_AGE, pa.array(came))
     found = _Found(len(events))
     _by_event_id(_frame(events, _sharing_an_id(events[c.EVENT_ID])), config, found)
     _by_transaction(_transactions(events, found.dropped), found)
@@ -196,7 +158,9 @@ def _sharing_an_id(ids: pa.ChunkedArray) -> IntArray:
 
 def _frame(events: pa.Table, rows: IntArray) -> pd.DataFrame:
     """The compared columns of some rows, oldest first, with their row number."""
-    table = events.select(list(COMPARED)).take(pa.array(rows)).append_column(_ROW, pa.array(rows))
+    table = (
+        events.select([*COMPARED, _AGE]).take(pa.array(rows)).append_column(_ROW, pa.array(rows))
+    )
     place = table.schema.get_field_index(c.TIME)
     table = table.set_column(place, c.TIME, table[c.TIME].cast(pa.int64()))
     frame: pd.DataFrame = table.sort_by(

@@ -12,7 +12,12 @@ import pyarrow.compute as pc
 
 from features import columns as c
 from features.engines.local import LocalEngine
-from features.errors import GateError
+from features.ingest.rejects import (
+    count_reasons,
+    require_balance,
+    require_quality,
+    sorted_rejects,
+)
 from features.tables import EVENT_NAMES, EVENTS, REJECTS, TIMESTAMP
 
 _ITEM_EVENTS = ("select", "view", "cart_add", "cart_remove", "purchase")
@@ -123,18 +128,6 @@ def judge(raw: Any, rules: Sequence[RejectRule], *, found: Sequence[tuple[Any, A
     return raw.mutate(**{c.REASON_CODE: reason, c.RAW_VALUE: shown})
 
 
-def count_reasons(rejects: pa.Table) -> dict[str, int]:
-    """Rejected rows per reason code."""
-    found = rejects[c.REASON_CODE].value_counts().to_pylist()
-    return {entry["values"]: entry["counts"] for entry in found}
-
-
-def sorted_rejects(rejects: pa.Table) -> pa.Table:
-    """The rejects table in its order: place, then reason, then value."""
-    names = [c.SOURCE, c.LINE, c.REASON_CODE, c.RAW_VALUE]
-    return rejects.sort_by([(name, "ascending") for name in names])
-
-
 def _with_repeats(raw: Any) -> Any:
     """Rows numbered among those of their event id, from 0. Most ids occur once, so few rows have to be sorted."""
     ids = raw.filter(raw[c.EVENT_ID].notnull()).group_by(c.EVENT_ID).agg(rows_=ibis._.count())
@@ -160,36 +153,3 @@ def _shown(raw: Any, column: str) -> Any:
     if column in _IDENTITY_COLUMNS:
         return ibis.literal("(masked)")
     return ibis.literal(f"{column}=") + raw[column].cast("string").fill_null("null")
-
-
-def require_balance(rows_in: int, rows_out: int) -> None:
-    """Stop here when a row is lost or counted twice; `rows_out` includes the refused ones.
-
-    Raises:
-        GateError: the two differ.
-    """
-    if rows_out != rows_in:
-        raise GateError(
-            "events",
-            f"{rows_in} rows came in, {rows_out} went out",
-            rule="rows in = rows out + rejects",
-            next_step="This is a defect: please report it with the source's config.",
-        )
-
-
-def require_quality(rejects: pa.Table, rows: int, *, max_reject_rate: float) -> None:
-    """Stop here when too many rows were refused.
-
-    Raises:
-        GateError: naming the commonest reason.
-    """
-    rate = rejects.num_rows / max(rows, 1)
-    if rate > max_reject_rate:
-        counts = count_reasons(rejects)
-        reason = min(counts, key=lambda code: (-counts[code], code))
-        raise GateError(
-            "events",
-            f"{rate:.1%} of {rows} rows were refused, most for '{reason}' ({counts[reason]})",
-            rule=f"at most {max_reject_rate:.1%} may be",
-            next_step="Mend the source, or raise 'max_reject_rate' if these rows may be lost.",
-        )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,28 +11,31 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features import columns as c
-from features.catalog.feed import read_feed_catalog
+from features.catalog.delivery import Stored, Tables, receive, store
+from features.catalog.feed import feed_files
 from features.catalog.observed_prices import observed_catalog
-from features.catalog.validation import Validation
 from features.contracts import TableContract
 from features.engines.local import LocalEngine
 from features.errors import InputError
-from features.ingest.cleaning import Cleaned, clean
+from features.ingest.deliveries import deliveries_table, plan_deliveries
+from features.ingest.identity import all_merges
+from features.ingest.ingestion import Ingested, ingest_events
 from features.ingest.item_ids import ItemIdConfig, feed_ids
 from features.ingest.persons import persons_of
 from features.project import ProjectConfig
 from features.provenance import file_hash
 from features.quality.check import QualityReport
+from features.quality.feed import check_feed
 from features.quality.measure import measure_quality
+from features.run import Run, read_parquet
 from features.sources.complete_journey import CompleteJourneyConfig, read_complete_journey
-from features.sources.registry import EventSourceConfig, read_events, source_files
+from features.sources.registry import EventSourceConfig, read_file, source_files
+from features.sources.staging import stage
 from features.tables import (
     CAMPAIGNS_SENT,
     CATALOG,
+    DELIVERIES,
     EVENTS,
-    FEED_ATTRIBUTES,
-    FEED_ISSUES,
-    FEED_ITEMS,
     IDENTITIES,
     PERSON_MERGES,
     PERSONS,
@@ -42,7 +46,8 @@ from features.tables import (
 )
 
 _PRICE_WINDOW_DAYS: Final = 28
-_Tables = tuple[tuple[TableContract, pa.Table], ...]
+_MEMORY_LIMIT: Final = "640MB"
+"""Of the engine while events are cleaned; what does not fit goes to disk."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +58,13 @@ class Facts:
         tables: contract and unchecked table; events, rejects, catalog and persons are always among them.
         quality: what the checks say; its gates have passed.
         figures: counts for the manifest.
+        files: text files to keep beside the tables, by name.
     """
 
-    tables: _Tables
+    tables: Tables
     quality: QualityReport
     figures: dict[str, Any]
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def table(self, contract: TableContract) -> pa.Table:
         """The table of a contract."""
@@ -72,16 +79,20 @@ def input_hashes(config: ProjectConfig, *, folder: Path) -> dict[str, str]:
     """
     files = source_files(config.source, folder=folder)
     if config.feed is not None:
-        files = [*files, (folder / config.feed.file).resolve()]
+        files = [*files, *feed_files(config.feed, folder=folder)]
     return {f"{number:04d} {path.name}": file_hash(path) for number, path in enumerate(files)}
 
 
-def gather_facts(config: ProjectConfig, *, folder: Path) -> Facts:
+def gather_facts(
+    config: ProjectConfig, *, folder: Path, scratch: Path, before: Run | None = None
+) -> Facts:
     """Read, clean and check everything a project's sources give.
 
     Args:
         config: the project.
         folder: where relative paths start.
+        scratch: an empty folder for what is needed only meanwhile.
+        before: the ingestion this one continues; None = it is the first.
 
     Raises:
         InputError: a file is missing or cannot be read, or no event is left.
@@ -90,7 +101,7 @@ def gather_facts(config: ProjectConfig, *, folder: Path) -> Facts:
     if isinstance(config.source, CompleteJourneyConfig):
         facts = _complete_journey(config, config.source)
     else:
-        facts = _events_and_feed(config, config.source, folder)
+        facts = _events_and_feed(config, config.source, folder, scratch, before)
     _require_events(facts, config)
     return facts
 
@@ -138,50 +149,81 @@ def _complete_journey(config: ProjectConfig, source: CompleteJourneyConfig) -> F
     )
 
 
-def _events_and_feed(config: ProjectConfig, source: EventSourceConfig, folder: Path) -> Facts:
-    engine = LocalEngine()
-    raw = read_events(source, folder=folder)
+def _events_and_feed(
+    config: ProjectConfig,
+    source: EventSourceConfig,
+    folder: Path,
+    scratch: Path,
+    before: Run | None,
+) -> Facts:
+    engine = LocalEngine(memory_limit=_MEMORY_LIMIT, spill=scratch / "spill")
     received_at = config.received_at or config.as_of
-    cleaned = clean(raw, config.cleaning, engine, received_at=received_at)
-    events = cleaned.events
+    known = _stored(before, DELIVERIES)
+    deliveries = plan_deliveries(source_files(source, folder=folder), known)
+    files = [
+        stage(read_file(source, file.path, name=file.name), scratch / f"{number:06d}.parquet")
+        for number, file in enumerate(deliveries)
+    ]
+    cleaned = ingest_events(
+        files,
+        scratch / "events.parquet",
+        config.cleaning,
+        engine,
+        received_at=received_at,
+        watermarks=[file.watermark for file in deliveries],
+        before=_stored(before, IDENTITIES),
+    )
+    rows = [file.rows for file in files]
+    read = zip(deliveries, rows, cleaned.newest, cleaned.late, strict=True)
+    events = read_parquet(cleaned.path)
     persons = persons_of(events)
-    if config.feed is None:
-        delivered: Validation | None = None
-        catalog = _catalog_of_sales(events, config, engine)
-    else:
-        feed = read_feed_catalog(config.feed, folder=folder, as_of=config.as_of)
-        delivered, catalog = feed.validation, feed.catalog
+    feed = config.feed and receive(config.feed, folder=folder, as_of=config.as_of, before=before)
     quality = measure_quality(
         events,
-        None if delivered is None else delivered.items,
+        feed and feed.items,
         config.quality,
         as_of=received_at,
         item_ids=config.item_ids,
         persons=persons,
         engine=engine,
+        of_feed=check_feed(feed) if feed else (),
     )
     quality.require()
-    if delivered is not None:
-        events = _under_feed_ids(events, delivered.items, config.item_ids)
+    if feed is not None:
+        events = _under_feed_ids(events, feed.items, config.item_ids)
+    items = _items_of_sales(events, config, engine) if feed is None else store(feed, events)
     return Facts(
         tables=(
             (EVENTS, events),
             (REJECTS, cleaned.rejects),
-            (CATALOG, catalog),
+            *items.tables,
             (PERSONS, persons),
             (IDENTITIES, cleaned.identities),
-            (PERSON_MERGES, cleaned.merges),
+            (PERSON_MERGES, _all_merges(before, cleaned)),
+            (DELIVERIES, deliveries_table(read, known)),
             (REPEATS, cleaned.repeats),
             (REVERSALS, cleaned.reversals),
-            *_feed_tables(delivered),
         ),
+        files=items.files,
         quality=quality,
         figures={
             **_counts(cleaned),
-            "feed": None if delivered is None else delivered.figures(),
-            "id_match_rate": _share_known(events, catalog),
+            "feed": items.figures,
+            "id_match_rate": _share_known(events, items.table(CATALOG)),
         },
     )
+
+
+def _stored(before: Run | None, contract: TableContract) -> pa.Table | None:
+    """A table of the ingestion before; None where it has none."""
+    if before is None or contract.name not in before.manifest["tables"]:
+        return None
+    return before.read(contract)
+
+
+def _all_merges(before: Run | None, cleaned: Ingested) -> pa.Table:
+    earlier = _stored(before, PERSON_MERGES)
+    return cleaned.merges if earlier is None else all_merges(earlier, cleaned.merges)
 
 
 def _under_feed_ids(events: pa.Table, items: pa.Table, config: ItemIdConfig) -> pa.Table:
@@ -191,17 +233,7 @@ def _under_feed_ids(events: pa.Table, items: pa.Table, config: ItemIdConfig) -> 
     return events.set_column(place, EVENTS.schema.field(c.ITEM_ID), named)
 
 
-def _feed_tables(delivered: Validation | None) -> _Tables:
-    if delivered is None:
-        return ()
-    return (
-        (FEED_ITEMS, delivered.items),
-        (FEED_ATTRIBUTES, delivered.attributes),
-        (FEED_ISSUES, delivered.issues),
-    )
-
-
-def _catalog_of_sales(events: pa.Table, config: ProjectConfig, engine: LocalEngine) -> pa.Table:
+def _items_of_sales(events: pa.Table, config: ProjectConfig, engine: LocalEngine) -> Stored:
     """Without a feed, the items are those that events name, and prices are what sales show."""
     ids = pc.unique(events[c.ITEM_ID]).drop_null()
     nothing = pa.nulls(len(ids), pa.string())
@@ -214,7 +246,7 @@ def _catalog_of_sales(events: pa.Table, config: ProjectConfig, engine: LocalEngi
             c.BRAND: nothing,
         }
     )
-    return observed_catalog(
+    catalog = observed_catalog(
         engine.table(items),
         events,
         engine,
@@ -222,9 +254,10 @@ def _catalog_of_sales(events: pa.Table, config: ProjectConfig, engine: LocalEngi
         window_days=_PRICE_WINDOW_DAYS,
         currency=config.currency,
     )
+    return Stored(((CATALOG, catalog),), files={}, figures=None)
 
 
-def _counts(cleaned: Cleaned) -> dict[str, Any]:
+def _counts(cleaned: Ingested) -> dict[str, Any]:
     return {
         "rows_in": cleaned.rows,
         "row_rejects": cleaned.row_rejects,
@@ -234,6 +267,7 @@ def _counts(cleaned: Cleaned) -> dict[str, Any]:
         "reversals": cleaned.reversals.num_rows,
         "person_merges": cleaned.merges.num_rows,
         "quarantined_ids": int(pc.sum(cleaned.identities[c.QUARANTINED]).as_py() or 0),
+        "late_events_admitted": sum(cleaned.late),
     }
 
 

@@ -23,7 +23,6 @@ from features import columns as c
 from features.arrays import BoolArray, IntArray
 from features.config import BaseConfig
 from features.contracts import TableContract, check
-from features.ingest.timestamps import refused
 from features.tables import IDENTITIES, PERSON_MERGES, TIMESTAMP
 
 QUARANTINED_IDENTITY: Final = "quarantined_identity"
@@ -42,37 +41,15 @@ class IdentityConfig(BaseConfig):
 
 
 @dataclass(frozen=True, eq=False)
-class Stitched:
-    """Events with their persons.
-
-    Attributes:
-        events: events with `person_id`; null where an event carries no id at all.
-        rejects: events of quarantined ids, `quarantined_identity`, as the rejects table.
-        identities: every id seen so far and its person, the identities table, sorted.
-        merges: persons joined since the identities before, the person-merges table, sorted.
-
-    Invariants: events in = events + rejects; unchanged by the order of events; a person before is a person after, or
-        is in `merges`, or is quarantined.
-    """
-
-    events: pa.Table
-    rejects: pa.Table
-    identities: pa.Table
-    merges: pa.Table
-
-    @property
-    def quarantined(self) -> int:
-        """Ids in quarantine."""
-        return int(pc.sum(self.identities[c.QUARANTINED]).as_py() or 0)
-
-
-@dataclass(frozen=True, eq=False)
 class Persons:
     """Who is who.
 
     Attributes:
         identities: every id seen so far and its person, the identities table, sorted.
         merges: persons joined since the identities before, the person-merges table, sorted.
+
+    Invariants: unchanged by the order of what was seen; a person before is a person after, or is in `merges`, or is
+        quarantined.
     """
 
     identities: pa.Table
@@ -96,32 +73,6 @@ class Persons:
         return pa.table(
             [ids, own[c.PERSON_ID], own[c.QUARANTINED]], [column, c.PERSON_ID, c.QUARANTINED]
         )
-
-
-def stitch(events: pa.Table, config: IdentityConfig, *, before: pa.Table | None = None) -> Stitched:
-    """Give every event its person.
-
-    Args:
-        events: events with believed times, `anonymous_id` and `user_id`, in any order.
-        config: size cap.
-        before: the identities of the last run, which keep their persons; None = first run.
-    """
-    persons = find_persons(id_pairs(events), config, before=before)
-    person, quarantined = persons.of(events)
-    place = events.schema.get_field_index(c.PERSON_ID)
-    with_person = events.set_column(place, events.field(c.PERSON_ID), person)
-    return Stitched(
-        events=with_person.filter(pa.array(~quarantined)),
-        rejects=refused(events, {QUARANTINED_IDENTITY: quarantined}, shown=None),
-        identities=persons.identities,
-        merges=persons.merges,
-    )
-
-
-def id_pairs(events: pa.Table) -> pa.Table:
-    """Ids that were seen in one event, once each, with the earliest `time`; a missing id is null."""
-    pairs = events.group_by(list(_KINDS)).aggregate([(c.TIME, "min")])
-    return pairs.rename_columns([*_KINDS, c.TIME])
 
 
 def find_persons(
@@ -158,6 +109,18 @@ def current_person(persons: pa.Array | pa.ChunkedArray, merges: pa.Table) -> pa.
     values = persons.combine_chunks() if isinstance(persons, pa.ChunkedArray) else persons
     at = pc.index_in(values, value_set=merges[c.PERSON_ID].combine_chunks())
     return pc.coalesce(merges[c.MERGED_INTO].combine_chunks().take(at), values)
+
+
+def all_merges(before: pa.Table, merges: pa.Table) -> pa.Table:
+    """The merges of all runs: whoever was merged earlier follows the merges since.
+
+    Args:
+        before: the person-merges table so far.
+        merges: that of the run after it.
+    """
+    into = current_person(before[c.MERGED_INTO], merges)
+    followed = pa.table([before[c.PERSON_ID], into], schema=PERSON_MERGES.schema)
+    return pa.concat_tables([followed, merges]).sort_by(c.PERSON_ID)
 
 
 def _nodes(events: pa.Table, known: pa.Table) -> pa.Array:

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import ibis
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features import columns as c
-from features.engines.local import ROW, LocalEngine
+from features.arrays import IntArray
+from features.engines.base import ROW, file_of
+from features.engines.local import LocalEngine
 from features.ingest.cleaning import CleaningConfig
 from features.ingest.duplicates import (
     CODES,
@@ -33,15 +34,7 @@ from features.ingest.duplicates import (
     shown_column,
     sorted_repeats,
 )
-from features.ingest.events import (
-    ROW_RULES,
-    count_reasons,
-    in_utc,
-    judge,
-    require_balance,
-    require_quality,
-    sorted_rejects,
-)
+from features.ingest.events import ROW_RULES, in_utc, judge
 from features.ingest.identity import (
     QUARANTINED_IDENTITY,
     IdentityConfig,
@@ -49,25 +42,24 @@ from features.ingest.identity import (
     find_persons,
 )
 from features.ingest.refunds import TAKES_BACK, RefundConfig, reverse
-from features.ingest.timestamps import (
-    BAD_TIMESTAMP,
-    LATE_EVENT,
-    Bounds,
-    bounds_of,
-    latest_of,
+from features.ingest.rejects import (
+    count_reasons,
     refused,
+    require_balance,
+    require_quality,
+    sorted_rejects,
 )
-from features.tables import EVENTS, REJECTS, REPEATS
-
-UNCHECKED: Final = pa.schema([field.with_nullable(True) for field in EVENTS.schema])
-"""Columns of unchecked events: those of the events table, any of them null."""
+from features.ingest.timestamps import BAD_TIMESTAMP, LATE_EVENT, Bounds
+from features.sources.raw_events import RAW_EVENTS
+from features.sources.staging import StagedFile
+from features.tables import EVENTS, REPEATS
 
 _IDS: Final = (c.USER_ID, c.ANONYMOUS_ID)
 _KEY: Final = "key_"
 _OF_KIND: Final = "of_kind_"
 _CODE: Final = "code_"
 _NEW_ID: Final = "new_id_"
-_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+_FILE: Final = "file_"
 _ROWS_AT_ONCE: Final = 2_000_000
 _REFUND_COLUMNS: Final = (
     c.EVENT_NAME, c.TIME, c.ITEM_ID, c.QUANTITY, c.VALUE, c.TRANSACTION_ID, c.SOURCE, c.LINE,
@@ -88,32 +80,36 @@ class Ingested:
 
     Attributes:
         path: Parquet file of checked events, sorted by time, then event id.
-        rows_in: rows of the files.
-        rows_out: events written.
-        rejects: refused rows of all steps, the rejects table, sorted by place.
+        rows: rows of the source.
+        row_rejects: rows the source refused.
+        events_in: events the other rows became.
+        events_out: events written.
+        rejects: refused rows of the source and of all steps, the rejects table, sorted by place.
         repeats: what was reported twice and what shares an id, the repeats table.
         identities: every id seen so far and its person, the identities table.
         merges: persons joined since the identities before, the person-merges table.
         reversals: how much of which purchase each refund takes back, the reversals table.
         unmatched_quantity: units of matched refunds beyond what was bought.
-        watermark: latest time seen so far, this run included; None = no event yet.
-        late: events with a believed time that are older than the last run's watermark.
+        newest: of each file, the latest believed time; None = it has none.
+        late: of each file, how many of its admitted events are older than its watermark.
 
-    Invariants: rows in = rows out + rejects; the order of files and rows changes nothing but the ids of events that
-        agree in time, source and line.
+    Invariants: events in = events out + rejects - row rejects; the order of files and rows changes nothing but the ids
+        of events that agree in time, watermark, source and line.
     """
 
     path: Path
-    rows_in: int
-    rows_out: int
+    rows: int
+    row_rejects: int
+    events_in: int
+    events_out: int
     rejects: pa.Table
     repeats: pa.Table
     identities: pa.Table
     merges: pa.Table
     reversals: pa.Table
     unmatched_quantity: float
-    watermark: datetime | None
-    late: int
+    newest: tuple[datetime | None, ...]
+    late: tuple[int, ...]
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -122,25 +118,26 @@ class Ingested:
 
 
 def ingest_events(
-    paths: Sequence[Path],
+    files: Sequence[StagedFile],
     target: Path,
     config: CleaningConfig,
     engine: LocalEngine,
     *,
     received_at: datetime,
-    watermark: datetime | None = None,
+    watermarks: Sequence[datetime | None] | None = None,
     before: pa.Table | None = None,
 ) -> Ingested:
     """Clean the events of some files into one file.
 
     Args:
-        paths: Parquet files of unchecked events, with the columns of the events table, any of them null.
+        files: unchecked events.
         target: the file to write.
         config: how events are cleaned.
         engine: where the expressions run. Its memory limit bounds the relational work; pairs of ids, 8 bytes per event for
             repeats, and rejects are held beside it.
         received_at: the moment of ingestion; later events are not believed.
-        watermark: latest time that earlier runs admitted; None = this is the first run.
+        watermarks: of each file, the latest time that was known before it first came; None = nothing was. Of equal events
+            the one of the file with the earlier watermark stays.
         before: the identities of the last run; None = this is the first run.
 
     Raises:
@@ -148,41 +145,41 @@ def ingest_events(
         SchemaError: a file has other columns.
         GateError: more rows are refused than may be; nothing is written then.
     """
-    bounds = bounds_of(config.timestamps, as_of=received_at, watermark=watermark)
-    raw = engine.files(paths, UNCHECKED)
-    believed = raw.filter(~_bad(raw, bounds) & ~_late(raw, bounds))
+    marks = tuple(watermarks) if watermarks is not None else (None,) * len(files)
+    bounds = Bounds.of(config.timestamps, as_of=received_at, watermarks=marks)
+    raw = engine.files([file.path for file in files], RAW_EVENTS)
+    raw = raw.mutate(**{_FILE: file_of(raw[ROW])})
+    believed = raw.filter(~bounds.bad(raw) & ~bounds.held_out(raw, raw[_FILE]))
     persons = _persons(believed, engine, config.identity, before)
-    believed_seen = _seen(believed, watermark, engine)
-    repeats = _repeats(believed, persons, engine, config.duplicates)
+    repeats = _repeats(believed, persons, engine, config.duplicates, _ages(marks))
     rejected = _rejected(raw, bounds, persons, repeats.dropped, engine)
     checked = raw.anti_join(engine.table(rejected.select([ROW])), ROW)
     undone = _reversals(checked, repeats.renamed, persons, engine, config.refunds)
-    rejects = sorted_rejects(pa.concat_tables([_rejects(rejected), undone.rejects]))
+    row_rejects = [file.rejects for file in files]
+    rejects = sorted_rejects(pa.concat_tables([*row_rejects, *_rejects(rejected), undone.rejects]))
+    newest, late = _seen(believed, bounds, engine, files=len(files))
     result = Ingested(
         path=target,
-        rows_in=engine.collect(raw.agg(rows=raw.count()))["rows"][0].as_py(),
-        rows_out=0,
+        rows=sum(file.rows for file in files),
+        row_rejects=sum(table.num_rows for table in row_rejects),
+        events_in=engine.collect(raw.agg(rows=raw.count()))["rows"][0].as_py(),
+        events_out=0,
         rejects=rejects,
         repeats=repeats.table,
         identities=persons.identities,
         merges=persons.merges,
         reversals=undone.reversals,
         unmatched_quantity=undone.unmatched_quantity,
-        watermark=latest_of(watermark, believed_seen.newest),
-        late=believed_seen.late,
+        newest=newest,
+        late=late,
     )
     counted = rejects.filter(pc.invert(pc.is_in(rejects[c.REASON_CODE], pa.array(DROPPED))))
-    require_quality(counted, result.rows_in, max_reject_rate=config.max_reject_rate)
+    require_quality(counted, result.rows, max_reject_rate=config.max_reject_rate)
     kept = checked.anti_join(engine.table(undone.unknown), ROW)
     engine.write(_events(kept, repeats.renamed, persons, engine), target)
-    result = replace(result, rows_out=pq.read_metadata(target).num_rows)
-    require_balance(result.rows_in, result.rows_out + rejects.num_rows)
+    result = replace(result, events_out=pq.read_metadata(target).num_rows)
+    require_balance(result.events_in, result.events_out + rejects.num_rows - result.row_rejects)
     return result
-
-
-class _Seen(NamedTuple):
-    newest: datetime | None
-    late: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,20 +201,24 @@ class _Undone:
     unmatched_quantity: float
 
 
-def _bad(rows: Any, bounds: Bounds) -> Any:
-    time = rows[c.TIME]
-    return time.isnull() | (time < bounds.earliest) | (time > bounds.latest)
+def _ages(watermarks: Sequence[datetime | None]) -> IntArray:
+    """Which files came before which, by their watermarks: 0 = first."""
+    known = sorted({mark for mark in watermarks if mark is not None})
+    return np.array([0 if mark is None else 1 + known.index(mark) for mark in watermarks], np.int64)
 
 
-def _late(rows: Any, bounds: Bounds) -> Any:
-    return (rows[c.TIME] < (bounds.closed or _NEVER)).fill_null(False)
-
-
-def _seen(believed: Any, watermark: datetime | None, engine: LocalEngine) -> _Seen:
-    time = believed[c.TIME]
-    late = time.count(where=time < (watermark or _NEVER))
-    found = in_utc(engine.collect(believed.agg(newest=time.max(), late=late))).to_pylist()[0]
-    return _Seen(found["newest"], found["late"])
+def _seen(
+    believed: Any, bounds: Bounds, engine: LocalEngine, *, files: int
+) -> tuple[tuple[datetime | None, ...], tuple[int, ...]]:
+    """Of each file the latest believed time, and how many admitted events are older than its watermark."""
+    late = bounds.late(believed, believed[_FILE])
+    rows = believed.select(_FILE, c.TIME, late=late)
+    found = rows.group_by(_FILE).agg(newest=rows[c.TIME].max(), late=rows.late.sum())
+    newest: list[datetime | None] = [None] * files
+    counts = [0] * files
+    for row in in_utc(engine.collect(found)).to_pylist():
+        newest[row[_FILE]], counts[row[_FILE]] = row["newest"], int(row["late"])
+    return tuple(newest), tuple(counts)
 
 
 def _persons(
@@ -239,14 +240,14 @@ def _quarantined(rows: Any, persons: Persons, engine: LocalEngine) -> Any:
 
 
 def _repeats(
-    believed: Any, persons: Persons, engine: LocalEngine, config: DuplicateConfig
+    believed: Any, persons: Persons, engine: LocalEngine, config: DuplicateConfig, ages: IntArray
 ) -> _Repeats:
     """Duplicates among the few rows that share an event id or a transaction with another one."""
     dropped, renamed, tables = [_MARKED.empty_table()], [_RENAMED.empty_table()], []
     for sharing in _sharing(believed, engine):
         person, quarantined = persons.of(sharing)
         rows = sharing.append_column(c.PERSON_ID, person).filter(pa.array(~quarantined))
-        found = find_repeats(rows, config)
+        found = find_repeats(rows, config, age=ages[file_of(rows[ROW].to_numpy())])
         codes = pa.array(CODES).take(pa.array(found.code, mask=found.code < 0))
         marked = pa.table([rows[ROW], codes], schema=_MARKED)
         dropped.append(marked.filter(pa.array(found.dropped)))
@@ -265,12 +266,12 @@ def _sharing(believed: Any, engine: LocalEngine) -> Iterator[pa.Table]:
     """
     of_kind = believed[c.EVENT_NAME].isin(TRANSACTIONS) & believed[c.TRANSACTION_ID].notnull()
     known = believed[c.EVENT_ID].notnull()
-    key = ibis.ifelse(known, engine.fingerprint(believed[c.EVENT_ID]), ibis.null("uint64"))
+    key = ibis.ifelse(known, engine.fingerprint(believed[c.EVENT_ID]), ibis.null("int64"))
     rows = believed.mutate(**{_KEY: key, _OF_KIND: of_kind.fill_null(False)})
     keys, repeats = _repeated_keys(rows, engine)
     ordered = engine.collect(rows.filter(rows[_OF_KIND] & rows[_KEY].notnull()).select(_KEY))
     parts = 1 + repeats // _ROWS_AT_ONCE
-    number = np.where(np.isin(keys, ordered[_KEY].to_numpy()), 0, keys % np.uint64(parts))
+    number = np.where(np.isin(keys, ordered[_KEY].to_numpy()), 0, keys % parts)
     orders = engine.table(engine.collect(_reported_again(rows)))
     keyed = engine.table(pa.table({_KEY: keys}))
     columns = [ROW, *_IDS, *(name for name in COMPARED if name != c.PERSON_ID)]
@@ -283,7 +284,7 @@ def _sharing(believed: Any, engine: LocalEngine) -> Iterator[pa.Table]:
         yield in_utc(engine.collect(chosen)).sort_by(ROW)
 
 
-def _repeated_keys(rows: Any, engine: LocalEngine) -> tuple[npt.NDArray[np.uint64], int]:
+def _repeated_keys(rows: Any, engine: LocalEngine) -> tuple[IntArray, int]:
     """Keys that occur more than once, and how many rows have them: numbers are sorted faster than they are grouped."""
     known = rows.filter(rows[_KEY].notnull()).select(_KEY)
     keys = np.sort(engine.collect(known)[_KEY].to_numpy())
@@ -338,8 +339,8 @@ def _rejected(
     code = engine.table(marked.rename_columns([ROW, _CODE]))
     rows = raw.left_join(code, ROW)
     found = [
-        (_bad(rows, bounds), BAD_TIMESTAMP),
-        (_late(rows, bounds), LATE_EVENT),
+        (bounds.bad(rows), BAD_TIMESTAMP),
+        (bounds.held_out(rows, rows[_FILE]), LATE_EVENT),
         (_quarantined(rows, persons, engine), QUARANTINED_IDENTITY),
         (rows[_CODE].notnull(), rows[_CODE]),
     ]
@@ -350,13 +351,10 @@ def _rejected(
     return in_utc(engine.collect(refused_rows.select(columns))).sort_by(ROW)
 
 
-def _rejects(rejected: pa.Table) -> pa.Table:
-    tables = [REJECTS.schema.empty_table()]
+def _rejects(rejected: pa.Table) -> Iterator[pa.Table]:
     for code in sorted(count_reasons(rejected)):
         rows = rejected.filter(pc.equal(rejected[c.REASON_CODE], code))
-        everyone = np.ones(len(rows), np.bool_)
-        tables.append(refused(rows, {code: everyone}, shown=_SHOWN.get(code, c.RAW_VALUE)))
-    return pa.concat_tables(tables)
+        yield refused(rows, code, shown=_SHOWN.get(code, c.RAW_VALUE))
 
 
 def _events(kept: Any, renamed: pa.Table, persons: Persons, engine: LocalEngine) -> Any:

@@ -15,7 +15,7 @@ from features import columns as c
 from features.arrays import FloatArray
 from features.config import BaseConfig
 from features.contracts import check
-from features.ingest.timestamps import refused
+from features.ingest.rejects import refused
 from features.tables import REVERSALS
 
 UNKNOWN_TRANSACTION: Final = "unknown_transaction"
@@ -73,7 +73,9 @@ def reverse(events: pa.Table, config: RefundConfig) -> Reversed:
     return Reversed(
         events=events.filter(pa.array(~unknown)),
         reversals=ledger.table(),
-        rejects=refused(events, {UNKNOWN_TRANSACTION: unknown}, shown=c.TRANSACTION_ID),
+        rejects=refused(
+            events.filter(pa.array(unknown)), UNKNOWN_TRANSACTION, shown=c.TRANSACTION_ID
+        ),
         unmatched_quantity=ledger.unmatched,
     )
 

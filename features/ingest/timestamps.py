@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
+import ibis
 from pydantic import Field
 
 from features import columns as c
 from features.config import BaseConfig, UtcTime
-from features.tables import REJECTS, TIMESTAMP
 
 BAD_TIMESTAMP: Final = "bad_timestamp"
 LATE_EVENT: Final = "late_event"
+
+_TIME: Final = "timestamp('UTC')"
 
 
 class TimestampConfig(BaseConfig):
@@ -30,7 +29,7 @@ class TimestampConfig(BaseConfig):
     """How far a sender's clock may run ahead of `as_of`."""
 
     late_days: float = Field(default=7.0, ge=0)
-    """How long after the watermark of the last run an event is still admitted."""
+    """How far behind what was known before its file came an event is still admitted."""
 
 
 @dataclass(frozen=True)
@@ -40,124 +39,55 @@ class Bounds:
     Attributes:
         earliest: believed from here on.
         latest: believed up to here.
-        closed: held out of this run before it; None = this is the first run.
+        watermarks: of each file, the latest time that was known before the file first came; None = it came first.
+        grace: how far behind its file's watermark an event may be.
     """
 
     earliest: datetime
     latest: datetime
-    closed: datetime | None
+    watermarks: tuple[datetime | None, ...]
+    grace: timedelta
 
-
-@dataclass(frozen=True, eq=False)
-class Admitted:
-    """Events whose time is believed, and the others.
-
-    Attributes:
-        events: admitted events.
-        rejects: `bad_timestamp` (missing, before `earliest`, or to come) and `late_event` (held out of this run), as the
-            rejects table.
-        watermark: latest time seen so far, this run included; None = no event yet.
-        late: admitted events older than the last run's watermark.
-
-    Invariants: events in = events + rejects.
-    """
-
-    events: pa.Table
-    rejects: pa.Table
-    watermark: datetime | None
-    late: int
-
-
-def admit(
-    events: pa.Table,
-    config: TimestampConfig,
-    *,
-    as_of: datetime,
-    watermark: datetime | None = None,
-) -> Admitted:
-    """Split events by whether their time is believed.
-
-    Args:
-        events: unchecked events.
-        config: which times are believed.
-        as_of: the moment of ingestion.
-        watermark: latest time that earlier runs admitted; None = this is the first run.
-    """
-    time = events[c.TIME]
-    bounds = bounds_of(config, as_of=as_of, watermark=watermark)
-    bad = _mask(
-        pc.or_kleene(
-            pc.is_null(time),
-            pc.or_kleene(
-                pc.less(time, pa.scalar(bounds.earliest, TIMESTAMP)),
-                pc.greater(time, pa.scalar(bounds.latest, TIMESTAMP)),
-            ),
+    @classmethod
+    def of(
+        cls,
+        config: TimestampConfig,
+        *,
+        as_of: datetime,
+        watermarks: Sequence[datetime | None] = (None,),
+    ) -> Bounds:
+        """The times that are believed at `as_of`, of files with these watermarks."""
+        return cls(
+            earliest=config.earliest,
+            latest=as_of + timedelta(minutes=config.clock_skew_minutes),
+            watermarks=tuple(watermarks),
+            grace=timedelta(days=config.late_days),
         )
-    )
-    old = late = np.zeros(len(bad), np.bool_)
-    if watermark is not None:
-        late = ~bad & _mask(pc.less(time, pa.scalar(bounds.closed, TIMESTAMP)))
-        old = ~bad & ~late & _mask(pc.less(time, pa.scalar(watermark, TIMESTAMP)))
-    kept = events.filter(pa.array(~bad & ~late))
-    return Admitted(
-        events=kept,
-        rejects=refused(events, {BAD_TIMESTAMP: bad, LATE_EVENT: late}, shown=c.TIME),
-        watermark=latest_of(watermark, pc.max(kept[c.TIME]).as_py()),
-        late=int(old.sum()),
-    )
 
+    def bad(self, rows: Any) -> Any:
+        """Where a time is missing, before `earliest`, or to come."""
+        time = rows[c.TIME]
+        return time.isnull() | (time < self.earliest) | (time > self.latest)
 
-def bounds_of(config: TimestampConfig, *, as_of: datetime, watermark: datetime | None) -> Bounds:
-    """The times that are believed at `as_of`, after a run that admitted times up to `watermark`."""
-    return Bounds(
-        earliest=config.earliest,
-        latest=as_of + timedelta(minutes=config.clock_skew_minutes),
-        closed=None if watermark is None else watermark - timedelta(days=config.late_days),
-    )
+    def held_out(self, rows: Any, file: Any) -> Any:
+        """Where an event came later than is admitted; `file` is the number of each row's file, from 0."""
+        return self._before(rows, file, self.grace)
+
+    def late(self, rows: Any, file: Any) -> Any:
+        """Where an event is older than its file's watermark, admitted or not."""
+        return self._before(rows, file, timedelta())
+
+    def _before(self, rows: Any, file: Any, grace: timedelta) -> Any:
+        if not any(self.watermarks):
+            return ibis.literal(False)
+        closed = [None if mark is None else mark - grace for mark in self.watermarks]
+        of_file = ibis.array([ibis.literal(moment, _TIME) for moment in closed])
+        latest = latest_of(*closed)
+        older = (rows[c.TIME] < latest) & (rows[c.TIME] < of_file[file])
+        return older.fill_null(False)
 
 
 def latest_of(*moments: datetime | None) -> datetime | None:
     """The latest of the moments that are known; None = none is."""
     known = [moment for moment in moments if moment is not None]
     return max(known) if known else None
-
-
-def refused(
-    events: pa.Table, found: dict[str, npt.NDArray[np.bool_]], *, shown: str | None
-) -> pa.Table:
-    """Events that are refused, as the rejects table: one row per event and reason.
-
-    Args:
-        events: events with `source` and `line`; several may come from one line, and then the second and later ones
-            are told apart as `source#2` ...
-        found: reason code -> rows, shape (n,).
-        shown: column whose value is shown; None = none, for values that name persons.
-    """
-    parts = [REJECTS.schema.empty_table()]
-    for code, rows in found.items():
-        chosen = events.filter(pa.array(rows))
-        value = pa.nulls(chosen.num_rows, pa.string()) if shown is None else chosen[shown]
-        parts.append(
-            pa.table(
-                {
-                    c.REASON_CODE: pa.array([code] * chosen.num_rows, pa.string()),
-                    c.SOURCE: numbered_sources(chosen),
-                    c.LINE: chosen[c.LINE],
-                    c.RAW_VALUE: value.cast(pa.string()),
-                }
-            ).cast(REJECTS.schema)
-        )
-    return pa.concat_tables(parts)
-
-
-def numbered_sources(events: pa.Table) -> pa.ChunkedArray:
-    """The source of each row; the second and later rows of one line are told apart as `source#2` ..."""
-    place = events.select([c.SOURCE, c.LINE]).to_pandas()
-    nth = place.groupby([c.SOURCE, c.LINE], sort=False).cumcount().to_numpy() + 1
-    suffix = pa.array([f"#{n}" if n > 1 else "" for n in nth.tolist()], pa.string())
-    return pc.binary_join_element_wise(events[c.SOURCE], suffix, "")
-
-
-def _mask(values: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
-    filled: npt.NDArray[np.bool_] = pc.fill_null(values, False).to_numpy().astype(np.bool_)
-    return filled

@@ -21,7 +21,8 @@ from pydantic import Field
 from features import columns as c
 from features.catalog.observed_prices import observed_catalog
 from features.config import BaseConfig
-from features.engines import local
+from features.engines.base import LINE
+from features.engines.local import LocalEngine
 from features.errors import InputError
 from features.ingest.events import CleanEvents, clean_events, in_utc
 
@@ -63,7 +64,7 @@ def read_complete_journey(config: CompleteJourneyConfig, *, as_of: datetime) -> 
         InputError: a file or column is missing, or a file is empty.
         GateError: too many rows are refused.
     """
-    engine = local.LocalEngine()
+    engine = LocalEngine()
     folder = config.folder or _package_folder()
     raw = {
         name: _require(engine.parquet(folder / f"{name}.parquet"), columns, folder, name)
@@ -151,7 +152,7 @@ def _purchases(transactions: Any) -> Any:
             c.CATEGORY: ibis.null("string"),
             c.PAGE: ibis.null("string"),
             c.SOURCE: ibis.literal(_SOURCE),
-            c.LINE: transactions[local.LINE] + 1,
+            c.LINE: transactions[LINE] + 1,
             c.CONSENT_PERSONALISATION: ibis.null("boolean"),
             c.CONSENT_MEASUREMENT: ibis.null("boolean"),
         }

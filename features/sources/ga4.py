@@ -41,11 +41,9 @@ class Ga4Config(NestedConfig):
     """Which event name is which; list under `ignored` those that are not wanted, such as `scroll`."""
 
 
-def read_ga4(config: Ga4Config, *, folder: Path) -> RawEvents:
-    """Unchecked events of all files, one per item of an event."""
-    return read_nested(
-        config, event_names=config.event_names, folder=folder, expand=expand_event
-    )  # fmt: skip
+def read_ga4(config: Ga4Config, path: Path, *, name: str) -> RawEvents:
+    """Unchecked events of one file, one per item of an event; `name` is what its rows call their source."""
+    return read_nested(config, path, name=name, event_names=config.event_names, expand=expand_event)
 
 
 def expand_event(row: Mapping[str, Any]) -> list[Texts]:

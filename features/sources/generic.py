@@ -15,8 +15,8 @@ from features.files.opening import FileLimits
 from features.files.rejects import RejectLog
 from features.interactions import EventName
 from features.sources.event_names import EventNames, EventNamesConfig
-from features.sources.raw_events import RawEvents, RawEventsConfig, concat, to_events
-from features.sources.text_rows import find_files, read_columns
+from features.sources.raw_events import RawEvents, RawEventsConfig, to_events
+from features.sources.text_rows import read_columns
 
 
 class EventColumns(BaseConfig):
@@ -95,28 +95,24 @@ class GenericConfig(RawEventsConfig):
     """How much of a file is believed."""
 
 
-def read_generic(config: GenericConfig, *, folder: Path) -> RawEvents:
-    """Unchecked events of all files.
+def read_generic(config: GenericConfig, path: Path, *, name: str) -> RawEvents:
+    """Unchecked events of one file.
 
     Args:
-        config: files and mapping.
-        folder: where relative paths start.
+        config: mapping.
+        path: the file.
+        name: what its rows call their source.
 
     Raises:
-        InputError: a file is missing or cannot be read whole.
-        ConfigError: a mapped column is not in a file.
+        InputError: the file is missing or cannot be read whole.
+        ConfigError: a mapped column is not in it.
     """
-    files = find_files(config.files, folder=folder)
-    return concat([_read_file(path, config) for path in files])
-
-
-def _read_file(path: Path, config: GenericConfig) -> RawEvents:
     mapped = {
-        name: column
-        for name, column in config.columns.model_dump().items()
+        ours: column
+        for ours, column in config.columns.model_dump().items()
         if column is not None
     }  # fmt: skip
-    log = RejectLog(path.name, private=True)
+    log = RejectLog(name, private=True)
     texts = read_columns(
         path,
         mapped,

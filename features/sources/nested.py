@@ -17,10 +17,9 @@ from features.sources.raw_events import (
     RAW_EVENTS,
     RawEvents,
     RawEventsConfig,
-    concat,
     to_events,
 )
-from features.sources.text_rows import find_files, read_dicts
+from features.sources.text_rows import read_dicts
 
 Texts = dict[str, str | None]
 """One event as texts under our column names."""
@@ -40,31 +39,29 @@ class NestedConfig(RawEventsConfig):
 
 def read_nested(
     config: NestedConfig,
+    path: Path,
     *,
+    name: str,
     event_names: EventNamesConfig,
-    folder: Path,
     expand: Callable[[Mapping[str, Any]], list[Texts]],
 ) -> RawEvents:
-    """Unchecked events of all files.
+    """Unchecked events of one file.
 
     Args:
-        config: files.
+        config: how files are read.
+        path: the file.
+        name: what its rows call their source.
         event_names: the source's event names.
-        folder: where relative paths start.
         expand: one row -> its events, at least one.
 
     Raises:
-        InputError: a file is missing or cannot be read whole.
+        InputError: the file is missing or cannot be read whole.
     """
-    names = EventNames(event_names)
-    parts = []
-    for path in find_files(config.files, folder=folder):
-        log = RejectLog(path.name, private=True)
-        rows = _Counted(read_dicts(path, log=log, limits=config.limits))
-        texts = _table(rows, expand)
-        total = rows.count + len(log)
-        parts.append(to_events(texts, names=names, config=config, log=log, rows=total))
-    return concat(parts)
+    log = RejectLog(name, private=True)
+    rows = _Counted(read_dicts(path, log=log, limits=config.limits))
+    texts = _table(rows, expand)
+    total = rows.count + len(log)
+    return to_events(texts, names=EventNames(event_names), config=config, log=log, rows=total)
 
 
 class _Counted:

@@ -17,7 +17,7 @@ from features.files.opening import FileLimits
 from features.files.rejects import RejectLog
 from features.sources.event_names import EventNames, EventNamesConfig
 from features.sources.raw_events import MISSING, RawEvents, RawEventsConfig, TimeConfig, to_events
-from features.sources.text_rows import find_files, read_columns
+from features.sources.text_rows import read_columns
 
 _INVOICE, _STOCK, _QUANTITY, _DATE, _PRICE, _CUSTOMER = (
     "invoice", "stock", "quantity_", "date", "unit_price", "customer",
@@ -58,16 +58,17 @@ class OnlineRetailConfig(RawEventsConfig):
     """How much of the file is believed."""
 
 
-def read_online_retail(config: OnlineRetailConfig, *, folder: Path) -> RawEvents:
+def read_online_retail(config: OnlineRetailConfig, path: Path, *, name: str) -> RawEvents:
     """Unchecked purchases, and refunds for cancelled invoices (their number starts with C).
+
+    The rows of the file call their source `name`.
 
     Rejected: `non_product_code`; `stock_adjustment` (goods written off or found: no cancellation, yet a quantity below
     zero, or no price and no customer); `negative_price`; `no_identity` (only with `guests: reject`).
 
     A cancellation does not say which purchase it takes back: its transaction id is its own invoice number.
     """
-    (path,) = find_files((config.file,), folder=folder)
-    log = RejectLog(path.name, private=True)
+    log = RejectLog(name, private=True)
     raw = read_columns(path, _FILE_COLUMNS, log=log, limits=config.limits)
     rows = raw.num_rows + len(log)
     cancelled = pc.fill_null(pc.match_substring_regex(raw[_INVOICE], _CANCELLED), False)

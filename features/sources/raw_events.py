@@ -27,7 +27,7 @@ from features.config import BaseConfig
 from features.distinct import map_distinct
 from features.files.rejects import RejectLog
 from features.sources.event_names import EventNames
-from features.tables import EVENTS, REJECTS, TIMESTAMP
+from features.tables import EVENTS, TIMESTAMP
 
 RAW_EVENTS: Final = pa.schema([field.with_nullable(True) for field in EVENTS.schema])
 """Columns of unchecked events: those of the events table, any of them null; `person_id` is still empty."""
@@ -100,15 +100,6 @@ class RawEvents:
     def counts(self) -> dict[str, int]:
         """Rejected rows per reason code."""
         return dict(sorted(Counter(self.rejects[c.REASON_CODE].to_pylist()).items()))
-
-
-def concat(parts: list[RawEvents]) -> RawEvents:
-    """Several files as one source."""
-    return RawEvents(
-        pa.concat_tables([RAW_EVENTS.empty_table(), *(part.events for part in parts)]),
-        pa.concat_tables([REJECTS.schema.empty_table(), *(part.rejects for part in parts)]),
-        sum(part.rows for part in parts),
-    )
 
 
 def to_events(

@@ -21,25 +21,26 @@ EventSourceConfig = GenericConfig | Ga4Config | SegmentConfig | OnlineRetailConf
 SourceConfig = Annotated[EventSourceConfig | CompleteJourneyConfig, Field(discriminator="kind")]
 
 
-def read_events(config: EventSourceConfig, *, folder: Path) -> RawEvents:
-    """Unchecked events of a source.
+def read_file(config: EventSourceConfig, path: Path, *, name: str) -> RawEvents:
+    """Unchecked events of one file of a source.
 
     Args:
         config: which source, and how it is read.
-        folder: where relative paths start.
+        path: the file.
+        name: what its rows call their source.
 
     Raises:
-        InputError: a file is missing or cannot be read whole.
+        InputError: the file is missing or cannot be read whole.
     """
     match config:
         case GenericConfig():
-            return read_generic(config, folder=folder)
+            return read_generic(config, path, name=name)
         case Ga4Config():
-            return read_ga4(config, folder=folder)
+            return read_ga4(config, path, name=name)
         case SegmentConfig():
-            return read_segment(config, folder=folder)
+            return read_segment(config, path, name=name)
         case OnlineRetailConfig():
-            return read_online_retail(config, folder=folder)
+            return read_online_retail(config, path, name=name)
 
 
 def source_files(config: EventSourceConfig | CompleteJourneyConfig, *, folder: Path) -> list[Path]:

@@ -41,12 +41,16 @@ class SegmentConfig(NestedConfig):
     """Category of `context.consent.categoryPreferences` that allows measurement."""
 
 
-def read_segment(config: SegmentConfig, *, folder: Path) -> RawEvents:
-    """Unchecked events of all calls; a `page` call is named `page`, every other call by its `event`."""
+def read_segment(config: SegmentConfig, path: Path, *, name: str) -> RawEvents:
+    """Unchecked events of the calls of one file; `name` is what its rows call their source.
+
+    A `page` call is named `page`, every other call by its `event`.
+    """
     return read_nested(
         config,
+        path,
+        name=name,
         event_names=config.event_names,
-        folder=folder,
         expand=lambda call: expand_call(call, config),
     )
 

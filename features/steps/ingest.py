@@ -13,6 +13,7 @@ from features.ingest.facts import gather_facts, input_hashes
 from features.project import Project, ProjectConfig
 from features.run import Run, RunWriter
 from features.sources.complete_journey import CompleteJourneyConfig
+from features.store import PARENT
 from features.tables import CATALOG, EVENTS, PERSONS, REJECTS
 
 INGEST: Final = "ingest"
@@ -25,16 +26,22 @@ _LAYER: Final = "features"
 
 def ingest(project: Project) -> Run:
     """Source → events, rejects, catalog snapshot, persons and whatever else it gives, without the erased."""
-    config = project.config
+    config, workspace = project.config, project.workspace
+    inputs = _inputs(project)
+    parent = _parent(project, inputs)
 
     def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
-        facts = gather_facts(config, folder=project.folder)
+        with writer.scratch() as scratch:
+            before = workspace.stored(INGEST, parent)
+            facts = gather_facts(config, folder=project.folder, scratch=scratch, before=before)
         kept = {
             contract: writer.table(
                 drop_erased(table, project.workspace), contract, source=contract.name
             )
             for contract, table in facts.tables
         }
+        for name, text in facts.files.items():
+            writer.text(name, text)
         writer.json(QUALITY, facts.quality.as_json())
         events, catalog = kept[EVENTS], kept[CATALOG]
         figures |= {
@@ -53,12 +60,26 @@ def ingest(project: Project) -> Run:
         INGEST,
         compute,
         config=facts_config(config),
-        inputs={
-            **input_hashes(config, folder=project.folder),
-            **erasure_inputs(project.workspace),
-        },
+        inputs=inputs if parent is None else {**inputs, PARENT: parent},
         layer=_LAYER,
     )
+
+
+def _inputs(project: Project) -> dict[str, str]:
+    """The files, who was erased, and the moment: a delivery done again at its moment is the same run."""
+    config = project.config
+    return {
+        **input_hashes(config, folder=project.folder),
+        **erasure_inputs(project.workspace),
+        c.AS_OF: (config.received_at or config.as_of).isoformat(),
+    }
+
+
+def _parent(project: Project, inputs: dict[str, str]) -> str | None:
+    """The ingestion this one continues: its persons keep their names, its feed is compared with the one before."""
+    if isinstance(project.config.source, CompleteJourneyConfig):
+        return None
+    return project.workspace.parent(INGEST, inputs=inputs)
 
 
 def facts_config(config: ProjectConfig) -> ProjectConfig:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import yaml
@@ -41,7 +43,8 @@ def gather(tmp_path_factory):
             "source": {"kind": "generic", "files": [name], "currency": "EUR", "columns": COLUMNS},
         }
         (folder / "project.yaml").write_text(yaml.safe_dump(project))
-        return gather_facts(Project(folder).config, folder=folder)
+        with TemporaryDirectory(dir=folder) as scratch:
+            return gather_facts(Project(folder).config, folder=folder, scratch=Path(scratch))
 
     return run
 

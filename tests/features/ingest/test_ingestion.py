@@ -1,10 +1,12 @@
 """From files to a file: the same tables as the steps one after the other, whatever the files hold."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -13,16 +15,19 @@ from features.contracts import check
 from features.engines.local import LocalEngine
 from features.errors import GateError, InputError, SchemaError
 from features.ingest import ingestion
-from features.ingest.cleaning import CleaningConfig, clean
+from features.ingest.cleaning import CleaningConfig
+from features.ingest.duplicates import CODES, find_repeats
+from features.ingest.events import ROW_RULES, in_utc, judge
+from features.ingest.identity import find_persons
 from features.ingest.ingestion import ingest_events
-from features.ingest.refunds import RefundConfig
-from features.sources.raw_events import RAW_EVENTS, RawEvents
+from features.ingest.refunds import RefundConfig, reverse
+from features.sources.raw_events import RAW_EVENTS
+from features.sources.staging import StagedFile
 from features.tables import EVENT_NAMES, EVENTS, REJECTS, REPEATS
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 NOW = START + timedelta(days=30)
 LENIENT = CleaningConfig(max_reject_rate=1.0, identity={"max_identities": 4})
-PLACE = [(c.SOURCE, "ascending"), (c.LINE, "ascending"), (c.REASON_CODE, "ascending")]
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +51,12 @@ def raw(rows):
 
 
 def in_files(folder, table, cut):
-    paths = []
+    files = []
     for number, part in enumerate((table.slice(0, cut), table.slice(cut))):
-        paths.append(folder / f"o'clock {number}.parquet")
-        pq.write_table(part, paths[-1])
-    return paths
+        path = folder / f"o'clock {number}.parquet"
+        pq.write_table(part, path)
+        files.append(StagedFile(path, part.num_rows, REJECTS.schema.empty_table()))
+    return files
 
 
 def ingest(folder, table, engine, *, cut=0, config=LENIENT, **options):
@@ -156,6 +162,41 @@ def test_every_line_ends_as_found_by_hand(tmp_path, engine, seed, n):
     assert n < 400 or len(set(reasons.values())) >= 7
 
 
+def step_by_step(table, config, engine):
+    """Every step on all events at once, in memory: events, (line, reason), and what was found on the way."""
+    latest = NOW + timedelta(minutes=5)
+    bad = pa.array([time is None or time > latest for time in table[c.TIME].to_pylist()])
+    refused = [(line, "bad_timestamp") for line in table.filter(bad)[c.LINE].to_pylist()]
+    rows = table.filter(pc.invert(bad))
+    found = find_persons(rows, config.identity)
+    person, quarantined = found.of(rows)
+    rows = rows.set_column(rows.schema.get_field_index(c.PERSON_ID), c.PERSON_ID, person)
+    shared = rows.filter(pa.array(quarantined))[c.LINE].to_pylist()
+    refused += [(line, "quarantined_identity") for line in shared]
+    rows = rows.filter(pa.array(~quarantined))
+    repeats = find_repeats(rows, config.duplicates)
+    codes = pa.array(CODES).take(pa.array(repeats.code, mask=~repeats.dropped))
+    told = rows.append_column("code", codes).filter(pa.array(repeats.dropped))
+    refused += zip(told[c.LINE].to_pylist(), told["code"].to_pylist(), strict=True)
+    rows = rows.set_column(0, rows.schema.field(0), repeats.event_ids)
+    rows = rows.filter(pa.array(~repeats.dropped))
+    judged = in_utc(engine.collect(judge(engine.table(rows), ROW_RULES)))
+    misfits = judged.filter(pc.is_valid(judged[c.REASON_CODE]))
+    refused += zip(misfits[c.LINE].to_pylist(), misfits[c.REASON_CODE].to_pylist(), strict=True)
+    settled = reverse(judged.filter(pc.is_null(judged[c.REASON_CODE])), config.refunds)
+    unknown = settled.rejects
+    refused += zip(unknown[c.LINE].to_pylist(), unknown[c.REASON_CODE].to_pylist(), strict=True)
+    order = [(c.TIME, "ascending"), (c.EVENT_ID, "ascending")]
+    return {
+        "events": settled.events.select(EVENTS.schema.names).sort_by(order),
+        "refused": sorted(refused),
+        "identities": found.identities,
+        "merges": found.merges,
+        "repeats": repeats.repeats,
+        "reversals": settled.reversals,
+    }
+
+
 @pytest.mark.parametrize("match", ["transaction", "person_item"])
 @pytest.mark.parametrize(("seed", "rows_at_once"), [(6, 2_000_000), (7, 300)])
 def test_files_give_the_tables_of_the_steps(
@@ -164,17 +205,16 @@ def test_files_give_the_tables_of_the_steps(
     names = ["view", "purchase", "purchase", "purchase", "refund", "cancel", "bought"]
     rows = random_rows(seed, 3_000, names=names, transactions=True)
     config = LENIENT.model_copy(update={"refunds": RefundConfig(match=match)})
-    unchecked = RawEvents(raw(rows), REJECTS.schema.empty_table(), len(rows))
-    expected = clean(unchecked, config, engine, received_at=NOW)
+    expected = step_by_step(raw(rows), config, engine)
     monkeypatch.setattr(ingestion, "_ROWS_AT_ONCE", rows_at_once)
     result = ingest(tmp_path, raw(rows), engine, cut=1_234, config=config)
-    events = pq.read_table(result.path)
-    checked = check(expected.events, EVENTS, source="steps")
-    assert check(events, EVENTS, source="files").equals(checked)
-    assert result.rejects.sort_by(PLACE).equals(expected.rejects.sort_by(PLACE))
-    for name in ("identities", "merges", "repeats", "reversals"):
-        assert getattr(result, name).equals(getattr(expected, name)), name
-    assert (result.rows_in, result.rows_out) == (len(rows), events.num_rows)
+    events = check(pq.read_table(result.path), EVENTS, source="files")
+    assert events.equals(check(expected.pop("events"), EVENTS, source="steps"))
+    places = zip(*(result.rejects[n].to_pylist() for n in (c.LINE, c.REASON_CODE)), strict=True)
+    assert sorted(places) == expected.pop("refused")
+    for name, table in expected.items():
+        assert getattr(result, name).equals(table), name
+    assert (result.events_in, result.events_out) == (len(rows), events.num_rows)
     assert len(set(result.repeats["reason_code"].to_pylist())) >= 6
     assert result.reversals.num_rows > 0
 
@@ -192,21 +232,67 @@ def test_events_of_one_line_are_told_apart_in_the_rejects(tmp_path, engine):
 
 def test_days_follow_each_other(tmp_path, engine):
     first = ingest(tmp_path, raw([GOOD, {**GOOD, "event_id": "e2", "hour": 24 * 10}]), engine)
-    assert first.watermark == START + timedelta(days=10)
+    assert max(filter(None, first.newest)) == START + timedelta(days=10)
     late = {**GOOD, "anonymous_id": "a", "event_id": "e3", "hour": 24 * 5}
     too_late = {**late, "event_id": "e4", "hour": 1}
     second = ingest(
-        tmp_path, raw([late, too_late]), engine, watermark=first.watermark, before=first.identities
+        tmp_path,
+        raw([late, too_late, too_late]),
+        engine,
+        cut=2,
+        watermarks=[START + timedelta(days=10), None],
+        before=first.identities,
     )
     assert second.counts == {"late_event": 1}
-    assert (second.late, second.watermark) == (1, first.watermark)
+    assert second.late == (1, 0)
+    assert second.newest == (START + timedelta(hours=5 * 24), START + timedelta(hours=1))
     person = first.identities[c.PERSON_ID].to_pylist()
-    assert pq.read_table(second.path)[c.PERSON_ID].to_pylist() == person
+    assert set(pq.read_table(second.path)[c.PERSON_ID].to_pylist()) == set(person)
+
+
+def test_of_equal_events_the_one_that_came_first_stays(tmp_path, engine):
+    table = raw([{**GOOD, "source": "b.csv"}, {**GOOD, "source": "a.csv"}])
+    for marks, kept in (((None, START), "b.csv"), ((START, None), "a.csv"), (None, "a.csv")):
+        result = ingest(tmp_path, table, engine, cut=1, watermarks=marks)
+        assert pq.read_table(result.path)[c.SOURCE].to_pylist() == [kept]
+
+
+def test_what_is_shown_of_a_refused_row_names_no_person(tmp_path, engine):
+    kiosk = [
+        {**GOOD, "anonymous_id": "kiosk", "user_id": f"k{n}", "event_id": f"k{n}"} for n in range(4)
+    ]
+    order = {**GOOD, "event_name": "purchase", "transaction_id": "T1", "event_id": "e7"}
+    rows = [
+        GOOD, GOOD, {**GOOD, "hour": 24 * 40}, kiosk[0], {**GOOD, "event_id": "e8", "value": -1.0},
+        order, {**order, "event_id": "e9", "hour": 2}, {**GOOD, "event_id": "e5", "user_id": None}, *kiosk[1:],
+    ]  # fmt: skip
+    shown = ingest(tmp_path, raw(rows), engine).rejects.to_pylist()
+    assert [(row["line"], row["reason_code"], row["raw_value"]) for row in shown[:7]] == [
+        (2, "duplicate_event", "e1"),
+        (3, "bad_timestamp", "2026-04-10 00:00:00.000000Z"),
+        (4, "quarantined_identity", None),
+        (5, "bad_value", "value=-1.0"),
+        (7, "duplicate_transaction", "T1"),
+        (8, "no_identity", "(masked)"),
+        (9, "quarantined_identity", None),
+    ]
+
+
+def test_rows_that_the_source_refused_count_as_well(tmp_path, engine):
+    files = in_files(tmp_path, raw([GOOD]), 0)
+    line = {"reason_code": "ragged", "source": "f.csv", "line": 9, "raw_value": None}
+    files[0] = replace(files[0], rows=1, rejects=pa.Table.from_pylist([line], REJECTS.schema))
+    target, strict = tmp_path / "events.parquet", CleaningConfig(max_reject_rate=0.4)
+    with pytest.raises(GateError, match=r"50\.0% of 2 rows were refused, most for 'ragged'"):
+        ingest_events(files, target, strict, engine, received_at=NOW)
+    result = ingest_events(files, target, LENIENT, engine, received_at=NOW)
+    assert (result.rows, result.row_rejects, result.events_in, result.events_out) == (2, 1, 1, 1)
+    assert result.rejects.to_pylist() == [line]
 
 
 def test_too_many_rejects_write_nothing_and_duplicates_do_not_count(tmp_path, engine):
     strict = CleaningConfig(max_reject_rate=0.4)
-    assert ingest(tmp_path, raw([GOOD, GOOD]), engine, config=strict).rows_out == 1
+    assert ingest(tmp_path, raw([GOOD, GOOD]), engine, config=strict).events_out == 1
     (tmp_path / "events.parquet").unlink()
     with pytest.raises(GateError, match=r"50\.0% of 2 rows were refused, most for 'bad_timestamp'"):
         ingest(tmp_path, raw([GOOD, {**GOOD, "hour": None}]), engine, config=strict)

@@ -4,74 +4,95 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.ingest.timestamps import TimestampConfig, admit
-from features.sources.raw_events import RAW_EVENTS
+from features.engines.local import LocalEngine
+from features.ingest.timestamps import Bounds, TimestampConfig, latest_of
+from features.tables import TIMESTAMP
 
 AS_OF = datetime(2026, 3, 10, tzinfo=UTC)
 CONFIG = TimestampConfig(clock_skew_minutes=5, late_days=2)
+MARK = AS_OF - timedelta(days=1)
+STEP = timedelta(microseconds=1)
 
 
-def events(*times):
-    rows = [
-        {**dict.fromkeys(RAW_EVENTS.names), "time": time, "source": "f.csv", "line": n}
-        for n, time in enumerate(times, start=1)
-    ]
-    return pa.Table.from_pylist(rows, schema=RAW_EVENTS)
+@pytest.fixture(scope="module")
+def judge():
+    engine = LocalEngine()
+
+    def run(times, watermarks=(None,), files=None):
+        """(bad, held out, late) of each time."""
+        bounds = Bounds.of(CONFIG, as_of=AS_OF, watermarks=watermarks)
+        table = pa.table(
+            {
+                "time": pa.array(times, TIMESTAMP),
+                "file": pa.array(files or [0] * len(times), pa.int64()),
+                "n": range(len(times)),
+            }
+        )
+        rows = engine.table(table)
+        found = rows.select(
+            "n",
+            bad=bounds.bad(rows),
+            held_out=bounds.held_out(rows, rows.file),
+            late=bounds.late(rows, rows.file),
+        ).order_by("n")
+        return [tuple(row.values())[1:] for row in engine.collect(found).to_pylist()]
+
+    return run
 
 
 @pytest.mark.parametrize(
-    ("time", "code"),
+    ("time", "bad"),
     [
-        (None, "bad_timestamp"),
-        (AS_OF + timedelta(minutes=5), None),
-        (AS_OF + timedelta(minutes=5, microseconds=1), "bad_timestamp"),
-        (datetime(2000, 1, 1, tzinfo=UTC), None),
-        (datetime(1999, 12, 31, 23, 59, 59, tzinfo=UTC), "bad_timestamp"),
-        (AS_OF - timedelta(days=3), None),
+        (None, True),
+        (AS_OF + timedelta(minutes=5), False),
+        (AS_OF + timedelta(minutes=5) + STEP, True),
+        (datetime(2000, 1, 1, tzinfo=UTC), False),
+        (datetime(1999, 12, 31, 23, 59, 59, tzinfo=UTC), True),
+        (AS_OF - timedelta(days=3), False),
     ],
 )
-def test_a_time_is_believed_or_not(time, code):
-    result = admit(events(time), CONFIG, as_of=AS_OF)
-    assert result.rejects["reason_code"].to_pylist() == ([code] if code else [])
-    assert result.events.num_rows == (0 if code else 1)
-    assert result.watermark == (None if code else time)
+def test_a_time_is_believed_or_not(judge, time, bad):
+    assert judge([time]) == [(bad, False, False)]
 
 
-def test_late_events_are_admitted_within_the_window_and_held_out_after_it():
-    watermark = AS_OF - timedelta(days=1)
-    times = [
-        watermark - timedelta(days=2),
-        watermark - timedelta(days=2, microseconds=1),
-        watermark,
-        AS_OF,
+def test_late_events_are_admitted_within_the_window_and_held_out_after_it(judge):
+    times = [MARK - timedelta(days=2), MARK - timedelta(days=2) - STEP, MARK - STEP, MARK, AS_OF]
+    assert judge(times, [MARK]) == [
+        (False, False, True),
+        (False, True, True),
+        (False, False, True),
+        (False, False, False),
+        (False, False, False),
     ]
-    result = admit(events(*times), CONFIG, as_of=AS_OF, watermark=watermark)
-    assert result.rejects.to_pylist() == [
-        {
-            "reason_code": "late_event",
-            "source": "f.csv",
-            "line": 2,
-            "raw_value": "2026-03-06 23:59:59.999999Z",
-        }
-    ]
-    assert result.late == 1
-    assert result.watermark == AS_OF
 
 
-def test_the_watermark_never_falls():
-    assert admit(events(), CONFIG, as_of=AS_OF, watermark=AS_OF).watermark == AS_OF
-    old = admit(events(AS_OF - timedelta(days=1)), CONFIG, as_of=AS_OF, watermark=AS_OF)
-    assert old.watermark == AS_OF
-    assert old.late == 1
+def test_each_file_has_its_own_watermark(judge):
+    old = MARK - timedelta(days=3)
+    found = judge([old] * 3, [MARK, None, old], files=[0, 1, 2])
+    assert found == [(False, True, True), (False, False, False), (False, False, False)]
 
 
+def test_the_latest_of_moments_that_are_known():
+    assert latest_of() is latest_of(None) is None
+    assert latest_of(None, MARK, AS_OF, MARK) == AS_OF
+
+
+@settings(max_examples=50)
 @given(
     st.lists(st.none() | st.datetimes(timezones=st.just(UTC)), max_size=8),
-    st.none() | st.just(AS_OF),
+    st.lists(st.none() | st.datetimes(timezones=st.just(UTC)), min_size=2, max_size=2),
 )
-def test_events_in_are_events_out_and_rejects(times, watermark):
-    result = admit(events(*times), CONFIG, as_of=AS_OF, watermark=watermark)
-    assert result.events.num_rows + result.rejects.num_rows == len(times)
+def test_conditions_are_those_of_plain_comparisons(judge, times, marks):
+    times = [t and t.replace(year=2026, month=3) for t in times]
+    marks = [t and t.replace(year=2026, month=3) for t in marks]
+    files = [n % 2 for n in range(len(times))]
+    expected = []
+    for time, file in zip(times, files, strict=True):
+        mark = marks[file]
+        late = time is not None and mark is not None and time < mark
+        held = late and time < mark - timedelta(days=2)
+        expected.append((time is None or time > AS_OF + timedelta(minutes=5), held, late))
+    assert judge(times, marks, files) == expected

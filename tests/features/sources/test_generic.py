@@ -11,6 +11,8 @@ import pytest
 from features.config import validate
 from features.errors import ConfigError, InputError
 from features.sources.generic import GenericConfig, read_generic
+from features.sources.raw_events import RawEvents
+from features.sources.text_rows import find_files
 
 SAMPLES = Path(__file__).parents[3] / "../shared/data/event_samples"
 COLUMNS = {
@@ -26,7 +28,14 @@ CSV = "ts,what,who,item,price,n\n2026-03-01T10:00:00Z,view,u1,A,9.50,\n2026-03-0
 
 def read(folder, **options):
     config = {"files": ["events*"], "columns": COLUMNS, "currency": "EUR", **options}
-    return read_generic(validate(GenericConfig, config, subject="test"), folder=folder)
+    generic = validate(GenericConfig, config, subject="test")
+    paths = find_files(generic.files, folder=folder)
+    parts = [read_generic(generic, path, name=path.name) for path in paths]
+    return RawEvents(
+        pa.concat_tables(part.events for part in parts),
+        pa.concat_tables(part.rejects for part in parts),
+        sum(part.rows for part in parts),
+    )
 
 
 def rows(result):

@@ -59,16 +59,14 @@ def write(folder, *rows):
 
 def segment(folder, *calls, **options):
     write(folder, *calls)
-    return read_segment(
-        validate(SegmentConfig, {"files": ["e.jsonl"], **options}, subject="test"), folder=folder
-    )
+    config = validate(SegmentConfig, {"files": ["e.jsonl"], **options}, subject="test")
+    return read_segment(config, folder / "e.jsonl", name="e.jsonl")
 
 
 def ga4(folder, *rows, **options):
     write(folder, *rows)
-    return read_ga4(
-        validate(Ga4Config, {"files": ["e.*"], **options}, subject="test"), folder=folder
-    )
+    config = validate(Ga4Config, {"files": ["e.*"], **options}, subject="test")
+    return read_ga4(config, folder / "e.jsonl", name="e.jsonl")
 
 
 NAMES = (
@@ -171,7 +169,7 @@ def test_ga4_reads_alike_from_parquet(tmp_path):
     text = ga4(tmp_path, *rows)
     (tmp_path / "e.jsonl").unlink()
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "e.parquet")
-    typed = read_ga4(Ga4Config(files=("e.*",)), folder=tmp_path)
+    typed = read_ga4(Ga4Config(files=("e.*",)), tmp_path / "e.parquet", name="e.parquet")
     assert typed.events.drop_columns(["source"]).equals(text.events.drop_columns(["source"]))
 
 

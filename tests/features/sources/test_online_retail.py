@@ -14,9 +14,8 @@ HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,Custome
 
 def read(tmp_path, *rows, **options):
     (tmp_path / "r.csv").write_text(HEADER + "".join(f"{row}\n" for row in rows))
-    return read_online_retail(
-        validate(OnlineRetailConfig, {"file": "r.csv", **options}, subject="test"), folder=tmp_path
-    )
+    config = validate(OnlineRetailConfig, {"file": "r.csv", **options}, subject="test")
+    return read_online_retail(config, tmp_path / "r.csv", name="r.csv")
 
 
 def test_purchases_and_cancellations(tmp_path):
@@ -74,9 +73,10 @@ def test_a_guest_is_one_anonymous_person_per_invoice_or_is_rejected(tmp_path):
 
 
 def test_the_whole_year_is_accounted_for():
-    if not (DATA / "online_retail.parquet").is_file():
+    path = DATA / "online_retail.parquet"
+    if not path.is_file():
         pytest.skip("the Online Retail file is not here")
-    result = read_online_retail(OnlineRetailConfig(file="online_retail.parquet"), folder=DATA)
+    result = read_online_retail(OnlineRetailConfig(file=path.name), path, name=path.name)
     assert result.rows == 541_909
     assert result.counts == {"non_product_code": 2995, "stock_adjustment": 2452}
     assert Counter(result.events["event_name"].to_pylist()) == {

@@ -15,7 +15,6 @@ from features.sources.raw_events import (
     RAW_EVENTS,
     RawEventsConfig,
     TimeConfig,
-    concat,
     parse_times,
     to_events,
 )
@@ -175,12 +174,6 @@ def test_private_lines_stay_private():
     log.add("wrong_column_count", line=1, value="alice@example.com,view")
     log.add("unknown_event", line=2, value="mystery", identity=False)
     assert log.table()["raw_value"].to_pylist() == ["a***(22)", "mystery"]
-
-
-def test_files_add_up():
-    both = concat([events(GOOD), events({**GOOD, "value": "x"}, source="day2.csv")])
-    assert (both.rows, both.events.num_rows, both.counts) == (2, 1, {"bad_value": 1})
-    assert concat([]).rows == 0
 
 
 _values = st.one_of(
