@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 
 from features import columns as c
 from features.arrays import BoolArray, CodeArray, FloatArray, IntArray, TextArray
+from features.kernels import helper
 from features.reversals import Reversals, as_arrays, find_reversals, from_arrays, kept_reversals
 from features.tables import EVENT_NAMES
 
@@ -262,7 +263,7 @@ def slices_before(
     return start, stop
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@helper
 def same_order(one: int, other: int, time: IntArray, transaction: CodeArray) -> bool:
     """Whether two purchases belong to one order: one transaction at one time.
 

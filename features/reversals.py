@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -13,6 +12,7 @@ import pyarrow.compute as pc
 
 from features import columns as c
 from features.arrays import BoolArray, CodeArray, FloatArray, IntArray
+from features.kernels import helper
 
 NOT_REVERSED: Final = -1
 
@@ -115,7 +115,7 @@ def from_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> Reversals:
     return Reversals(**{name: arrays[f"{_PREFIX}{name}"] for name in Reversals._fields})
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def net_quantity(position: int, cutoff: int, quantity: FloatArray, reversals: Reversals) -> float:
     """Units of an event not taken back strictly before `cutoff` (microseconds), >= 0.
 
@@ -131,7 +131,7 @@ def net_quantity(position: int, cutoff: int, quantity: FloatArray, reversals: Re
     return left if left > _ROUNDING else 0.0
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def net_value(position: int, cutoff: int, value: FloatArray, reversals: Reversals) -> float:
     """Money of an event not taken back strictly before `cutoff` (microseconds), >= 0; NaN where it has none.
 
@@ -150,7 +150,7 @@ def net_value(position: int, cutoff: int, value: FloatArray, reversals: Reversal
     return left
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def is_taken_back(position: int, cutoff: int, quantity: FloatArray, reversals: Reversals) -> bool:
     """Whether all units of an event were taken back strictly before `cutoff`; an event of 0 units never is."""
     if reversals.row[position] == NOT_REVERSED:
