@@ -14,6 +14,7 @@ from features.builders.feature import Feature, feature_table, ratio
 from features.builders.knowledge import Knowledge, ShopCodes
 from features.histories import MICROSECONDS_PER_DAY, AsOf
 from features.interactions import InteractionConfig, event_weights
+from features.kernels import helper
 from features.tables import EVENT_NAMES
 
 AFFINITY: Final = InteractionConfig(
@@ -65,7 +66,7 @@ def category_features(
     rows = (history.start, history.stop, history.time, columns.time, columns.event, columns.item)
     codes = ShopCodes.of(columns, knowledge)
     items = _distinct_items(*rows, _KIND_OF, columns.n_items)
-    categories, entropy, top, share = _scan_categories(
+    viewed, bought, entropy, top, most, total = _scan_categories(
         *rows,
         columns.category,
         codes.item_category,
@@ -77,11 +78,11 @@ def category_features(
     )
     return feature_table(
         CATEGORY_FEATURES,
-        [*items.T, *categories.T, entropy, np.where(top < 0, np.nan, top), ratio(*share)],
+        [*items.T, viewed, bought, entropy, top, ratio(most, total)],
     )
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@helper
 def category_at(
     position: int,
     item: CodeArray,
@@ -134,20 +135,13 @@ def _scan_categories(
     weight_of: FloatArray,
     half_life: float,
     n_categories: int,
-) -> tuple[FloatArray, FloatArray, IntArray, tuple[FloatArray, FloatArray]]:
-    """One pass over each row's slice, newest first; what a row left in the scratch arrays is cleared after it."""
-    rows = len(start)
-    distinct = np.zeros((rows, 2))
-    entropy = np.full(rows, np.nan)
-    top = np.full(rows, -1, np.int64)
-    most = np.zeros(rows)
-    total = np.zeros(rows)
-    kinds = np.zeros((n_categories, 2), np.bool_)
-    counts = np.zeros(n_categories)
-    weights = np.zeros(n_categories)
+) -> FloatArray:
+    """One pass over each row's slice, newest first; shape (6, n_rows), see `_sum_up`."""
+    found = np.zeros((6, len(start)))
+    kept = np.zeros((n_categories, 4))  # viewed, bought, events of the window, decayed weight
     seen_by = np.full(n_categories, -1, np.int64)  # last row that met the category
     touched = np.empty(n_categories, np.int64)
-    for row in range(rows):
+    for row in range(len(start)):
         n_touched = 0
         for position in range(stop[row] - 1, start[row] - 1, -1):
             weight, kind = weight_of[event[position]], kind_of[event[position]]
@@ -161,31 +155,36 @@ def _scan_categories(
                 touched[n_touched] = code
                 n_touched += 1
             age = cutoff[row] - time[position]
-            weights[code] += weight * np.exp2(-age / half_life)
+            kept[code, 3] += weight * np.exp2(-age / half_life)
             if age <= _WINDOW:
-                counts[code] += weight > 0
+                kept[code, 2] += weight > 0
                 if kind >= 0:
-                    kinds[code, kind] = True
-        codes = np.sort(touched[:n_touched])
-        entropy[row] = _entropy(counts[codes])
-        for code in codes:
-            distinct[row] += kinds[code]
-            total[row] += weights[code]
-            if weights[code] > most[row]:
-                most[row] = weights[code]
-                top[row] = code
-            kinds[code], counts[code], weights[code] = False, 0.0, 0.0
-    return distinct, entropy, top, (most, total)
+                    kept[code, kind] = 1.0
+        _sum_up(row, touched, n_touched, kept, found)
+    return found
 
 
-@numba.njit(cache=True, nogil=True)
-def _entropy(counts: FloatArray) -> float:
-    """Entropy in nats of counts; NaN when they are all zero."""
-    total = counts.sum()
-    if total == 0:
-        return np.nan
-    entropy = 0.0
-    for count in counts:
-        if count > 0:
-            entropy -= count / total * np.log(count / total)
-    return entropy
+@helper
+def _sum_up(
+    row: int, touched: IntArray, n_touched: int, kept: FloatArray, found: FloatArray
+) -> None:
+    """Viewed and bought categories, entropy, top category, its weight, all weight; clears what the row left."""
+    events = 0.0
+    for place in range(n_touched):
+        events += kept[touched[place], 2]
+    found[2, row] = 0.0 if events > 0 else np.nan
+    found[3, row] = np.nan
+    for place in range(n_touched):
+        code = touched[place]
+        found[0, row] += kept[code, _VIEWED]
+        found[1, row] += kept[code, _BOUGHT]
+        if kept[code, 2] > 0:
+            share = kept[code, 2] / events
+            found[2, row] -= share * np.log(share)
+        weight = kept[code, 3]
+        found[5, row] += weight
+        if weight > found[4, row] or (weight == found[4, row] and code < found[3, row]):
+            found[3, row] = code
+            found[4, row] = weight
+        for column in range(4):
+            kept[code, column] = 0.0

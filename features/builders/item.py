@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from features.arrays import CodeArray, FloatArray
@@ -136,13 +137,11 @@ def _category_share(counts: ItemCounts, category: CodeArray) -> FloatArray:
 def _offer(attributes: ItemAttributes) -> tuple[FloatArray, ...]:
     """Price, price ratio, margin tier, availability, best seller."""
     price, category = attributes.price, attributes.category
-    usual = np.full(len(price), np.nan)
-    known = np.flatnonzero((category >= 0) & ~np.isnan(price))
-    order = known[np.argsort(category[known], kind="stable")]
-    codes, begin = np.unique(category[order], return_index=True)
+    known = (category >= 0) & ~np.isnan(price)
     medians = np.full(attributes.n_categories, np.nan)
-    for code, prices in zip(codes, np.split(price[order], begin[1:]), strict=True):
-        medians[code] = np.median(prices)
+    by_category = pd.Series(price[known]).groupby(category[known]).median()
+    medians[by_category.index.to_numpy()] = by_category.to_numpy()
+    usual = np.full(len(price), np.nan)
     usual[known] = medians[category[known]]
     return (
         price,

@@ -18,6 +18,7 @@ from features.builders.categories import category_at
 from features.builders.item_counts import OCCASION
 from features.builders.replenishment import MIN_OWN_GAPS, OWN
 from features.histories import MICROSECONDS_PER_DAY
+from features.kernels import helper
 from features.reversals import Reversals, is_taken_back
 from features.tables import EVENT_NAMES
 
@@ -132,17 +133,18 @@ def scan_pairs(
             _write(pair, slot, code, total, usual_price[row], shop, scratch, found)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _take_places(
     row: int, begin: int, end: int, candidates: Candidates, shop: Shop, scratch: _Scratch
 ) -> None:
     """A slot for each candidate, an entry for each category of one; a repeated item shares the first one's slot."""
     for pair in range(begin, end):
         slot = pair - begin
-        scratch.kept[slot] = 0.0
+        for place in range(_N_KEPT):
+            scratch.kept[slot, place] = 0.0
         scratch.kept[slot, _VIEWED] = scratch.kept[slot, _ADDED] = np.nan
         scratch.kept[slot, _BOUGHT] = np.nan
-        scratch.similarity[slot] = 0.0
+        scratch.similarity[slot, 0] = scratch.similarity[slot, 1] = 0.0
         code = candidates.item[pair]
         if code < 0 or scratch.slot_by[code] == row:
             continue
@@ -151,11 +153,12 @@ def _take_places(
         category = shop.category[code]
         if category >= 0 and scratch.category_by[category] != row:
             scratch.category_by[category] = row
-            scratch.category[category] = 0.0
+            for place in range(_N_KEPT_CATEGORY):
+                scratch.category[category, place] = 0.0
             scratch.category[category, _TOUCHED] = np.nan
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _replay(
     row: int,
     n_slots: int,
@@ -185,7 +188,7 @@ def _replay(
     return total
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _touch_category(
     row: int,
     position: int,
@@ -217,7 +220,7 @@ def _touch_category(
     return weight
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _touch_item(
     row: int, position: int, events: Events, reversals: Reversals, kept: FloatArray
 ) -> None:
@@ -243,7 +246,7 @@ def _touch_item(
         kept[_BOUGHT] = days
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _move_cart(
     row: int, n_slots: int, begin: int, end: int, events: Events, shop: Shop, scratch: _Scratch
 ) -> None:
@@ -255,7 +258,8 @@ def _move_cart(
             part = events.item[position]
             if part < 0:
                 if kind == _BUY:
-                    scratch.kept[:n_slots, _UNITS] = 0.0
+                    for slot in range(n_slots):
+                        scratch.kept[slot, _UNITS] = 0.0
                 continue
             code = shop.item_code[part]
             if code < 0 or scratch.slot_by[code] != row:
@@ -272,7 +276,15 @@ def _move_cart(
                 kept[_REMOVED] += taken
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
+def _is_among(code: int, codes: IntArray, n_codes: int) -> bool:
+    among = False
+    for place in range(n_codes):
+        among = among or codes[place] == code
+    return among
+
+
+@helper
 def _compare_recent(row: int, events: Events, shop: Shop, scratch: _Scratch) -> None:
     """Similarity of each candidate to the different items touched last, itself left out."""
     n_recent = 0
@@ -283,7 +295,7 @@ def _compare_recent(row: int, events: Events, shop: Shop, scratch: _Scratch) -> 
         if part < 0 or events.event[position] not in (_VIEW, _ADD, _BUY):
             continue
         code = shop.item_code[part]
-        if code < 0 or code in scratch.recent[:n_recent]:
+        if code < 0 or _is_among(code, scratch.recent, n_recent):
             continue
         scratch.recent[n_recent] = code
         n_recent += 1
@@ -295,7 +307,7 @@ def _compare_recent(row: int, events: Events, shop: Shop, scratch: _Scratch) -> 
                 likeness[1] = max(likeness[1], shop.similar_value[entry])
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _write(
     pair: int,
     slot: int,
@@ -308,27 +320,31 @@ def _write(
 ) -> None:
     """The columns of one pair."""
     kept = scratch.kept[slot]
-    found[:6, pair] = kept[:6]
+    for column in range(6):
+        found[column, pair] = kept[column]
     found[6, pair] = 1.0 if kept[_UNITS] > 0 else 0.0
     found[7, pair] = kept[_UNITS]
     found[8, pair] = kept[_REMOVED]
     _write_interval(pair, code, kept, shop, found)
-    found[13:17, pair] = np.nan
+    for column in range(13, 18):
+        found[column, pair] = np.nan
     category = shop.category[code] if code >= 0 else -1
     if category >= 0:
-        found[13:16, pair] = scratch.category[category, :3]
+        for column in range(3):
+            found[13 + column, pair] = scratch.category[category, column]
         if total > 0:
             found[16, pair] = scratch.category[category, _WEIGHT] / total
-    found[17, pair] = np.nan
     if code >= 0 and usual_price > 0:
         found[17, pair] = shop.price[code] / usual_price
-    found[18:20, pair] = scratch.similarity[slot]
+    found[18, pair] = scratch.similarity[slot, 0]
+    found[19, pair] = scratch.similarity[slot, 1]
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _write_interval(pair: int, code: int, kept: FloatArray, shop: Shop, found: FloatArray) -> None:
     """Interval, source, days until due, overdue ratio."""
-    found[9:13, pair] = np.nan
+    for column in range(9, 13):
+        found[column, pair] = np.nan
     if kept[_BUYS] == 0:
         return
     interval, source = shop.interval[code], shop.source[code]
