@@ -165,7 +165,7 @@ data:
   experiment: small_overlay
   outcomes: {conversion: binary, revenue: continuous, margin: continuous}
 target: conversion
-learner: {n_trees: 20, min_child_rows: 50}
+learner: {kind: t_learner, base: {kind: lightgbm, n_trees: 20, min_child_rows: 50}}
 split: {kind: last_weeks, test_weeks: 8}
 refit: true
 """,

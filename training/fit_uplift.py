@@ -23,7 +23,7 @@ from training.experiments.checks import (
 )
 from training.experiments.lift import LiftEstimate, estimate_lift
 from training.metrics.uplift import TocCurve
-from training.uplift.base import OutcomeKind
+from training.uplift.base import OutcomeKind, TrialRows
 from training.uplift.config import UpliftTrainingConfig
 from training.uplift.doubly_robust import doubly_robust_scores
 from training.uplift.encoding import FeatureEncoding
@@ -35,9 +35,9 @@ from training.uplift.evaluation import (
     require_blind_score,
 )
 from training.uplift.holdout import split_rows
+from training.uplift.learners.registry import fit_learner
 from training.uplift.model import UpliftFacts, UpliftModel
 from training.uplift.rows import UpliftRows
-from training.uplift.t_learner import TLearner
 
 TRAIN: Final = "train"
 TEST: Final = "test"
@@ -223,17 +223,20 @@ def _fit_contrast(
         levels=model.encoding.levels,
     )
     groups = None if inside.group is None else inside.group[test]
-    judged = doubly_robust_scores(
+    held_out = TrialRows(
         matrix[test],
         inside.outcomes[config.target][test],
         is_treated[test],
-        probability=probability[test],
-        kind=config.data.outcomes[config.target],
-        categorical=model.encoding.categorical,
-        config=config.learner,
+        probability[test],
+        config.data.outcomes[config.target],
+        model.encoding.categorical,
+        groups,
+    )
+    judged = doubly_robust_scores(
+        held_out,
+        config=config.evaluation_model,
         n_folds=config.n_folds,
-        seed=config.split.seed if config.split.kind == "random" else config.learner.seed,
-        groups=groups,
+        seed=config.split.seed if config.split.kind == "random" else 0,
     )
     evaluation = evaluate_ranking(
         judged.effect,
@@ -267,15 +270,16 @@ def _fit_model(
     seen = rows.subset(used)
     kind = config.data.outcomes[config.target]
     encoding = FeatureEncoding.fit(seen.features, source=rows.source)
-    learner = TLearner.fit(
+    trial = TrialRows(
         encoding.encode(seen.features, source=rows.source),
         seen.outcomes[config.target],
         is_treated[used],
-        probability=probability[used],
-        kind=kind,
-        categorical=encoding.categorical,
-        config=config.learner,
+        probability[used],
+        kind,
+        encoding.categorical,
+        seen.group,
     )
+    learner = fit_learner(trial, config.learner)
     facts = UpliftFacts(
         treated=rows.arms[treated],
         control=rows.arms[0],

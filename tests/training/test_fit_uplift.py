@@ -19,6 +19,7 @@ from training.uplift.rows import UpliftRows, rows_from_flat_table
 
 ROOT = Path(__file__).parents[2]
 HILLSTROM = ROOT / "../shared/data/hillstrom/hillstrom.csv"
+BOOSTED = {"kind": "lightgbm", "n_trees": 20, "min_child_rows": 50, "n_jobs": 1}
 
 
 def config(**changes):
@@ -35,7 +36,8 @@ def config(**changes):
             "probability": 0.5,
         },
         "target": "visit",
-        "learner": {"kind": "t_learner", "n_trees": 20, "min_child_rows": 50, "n_jobs": 1},
+        "learner": {"kind": "t_learner", "base": BOOSTED},
+        "evaluation_model": BOOSTED,
         "n_folds": 2,
         **changes,
     }
@@ -195,7 +197,10 @@ def hillstrom():
     settings = load_config(
         UpliftTrainingConfig,
         ROOT / "configs/hillstrom/uplift.yaml",
-        overrides=["learner.n_jobs=1"],
+        overrides=[
+            "learner={kind: t_learner, base: {kind: lightgbm, n_jobs: 1}}",
+            "evaluation_model={kind: lightgbm, n_jobs: 1}",
+        ],
     )
     rows, flat = rows_from_flat_table(read_flat_table(HILLSTROM), settings.data)
     assert (flat.rows_in, len(rows)) == (64_000, 64_000)

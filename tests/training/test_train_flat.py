@@ -27,7 +27,8 @@ data:
   features: [age]
   probability: 0.5
 target: visit
-learner: {kind: t_learner, n_trees: 5, min_child_rows: 20, n_jobs: 1}
+learner: {kind: t_learner, base: {kind: lightgbm, n_trees: 5, min_child_rows: 20, n_jobs: 1}}
+evaluation_model: {kind: lightgbm, n_trees: 5, min_child_rows: 20, n_jobs: 1}
 n_folds: 2
 """
 

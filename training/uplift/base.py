@@ -1,50 +1,62 @@
-"""What every uplift learner can do: fit on rows with a known assignment, score new rows, live in a folder."""
+"""What every uplift learner is given: rows of one treated arm and the control, encoded."""
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from dataclasses import dataclass
+from typing import Literal
 
-from pydantic import Field
+import numpy as np
 
-from features.arrays import FloatArray
-from features.config import BaseConfig
+from features.arrays import BoolArray, FloatArray, IntArray
 
 OutcomeKind = Literal["binary", "continuous"]
 
 
-class BoosterConfig(BaseConfig):
-    """LightGBM settings of an outcome model. The defaults are tame: boosted learners over-fit the effect."""
+@dataclass(frozen=True, eq=False)
+class TrialRows:
+    """Rows of one contrast.
 
-    n_trees: int = Field(default=60, ge=1, le=10_000)
-    """Boosting rounds per arm."""
+    Attributes:
+        matrix: encoded features, shape (n_rows, n_features), NaN = missing.
+        outcome: shape (n_rows,), finite; 0 or 1 when the kind is binary.
+        treated: shape (n_rows,), True = treated arm.
+        probability: known probability that the row is treated, shape (n_rows,), in (0, 1).
+        kind: of the outcome.
+        categorical: matrix columns that hold codes of text levels.
+        groups: rows of one group share a fold, shape (n_rows,); None = independent rows.
+    """
 
-    n_leaves: int = Field(default=7, ge=2, le=1_024)
-    """Leaves per tree."""
+    matrix: FloatArray
+    outcome: FloatArray
+    treated: BoolArray
+    probability: FloatArray
+    kind: OutcomeKind
+    categorical: tuple[int, ...] = ()
+    groups: IntArray | None = None
 
-    min_child_rows: int = Field(default=200, ge=1)
-    """Fewest training rows in a leaf."""
+    def __len__(self) -> int:
+        return len(self.outcome)
 
-    learning_rate: float = Field(default=0.05, gt=0, le=1)
-    """Shrinkage per round."""
+    def subset(self, keep: BoolArray) -> TrialRows:
+        """The rows where `keep` is True, shape (n_rows,)."""
+        return TrialRows(
+            self.matrix[keep],
+            self.outcome[keep],
+            self.treated[keep],
+            self.probability[keep],
+            self.kind,
+            self.categorical,
+            None if self.groups is None else self.groups[keep],
+        )
 
-    seed: int = Field(default=0, ge=0)
-    """Seed of LightGBM."""
+    def inverse_probability(self) -> FloatArray:
+        """Inverse probability of the arm received, shape (n_rows,)."""
+        return np.where(self.treated, 1 / self.probability, 1 / (1 - self.probability))
 
-    n_jobs: int = Field(default=2, ge=1)
-    """Threads; never more than there are free cores. The result does not depend on it."""
-
-
-class UpliftLearner(Protocol):
-    """A fitted learner of E[Y(1) - Y(0) | X]. Rows are a matrix of encoded features, NaN = missing."""
-
-    def predict(self, matrix: FloatArray) -> FloatArray:
-        """Uplift per row, shape (n_rows,), in units of the outcome per unit."""
-        ...
-
-    def predict_control(self, matrix: FloatArray) -> FloatArray:
-        """Expected outcome per row without treatment, shape (n_rows,)."""
-        ...
-
-    def texts(self) -> dict[str, str]:
-        """The model as native text files, by file name."""
-        ...
+    def arm_weights(self) -> FloatArray | None:
+        """Weights that make each arm stand for all rows, mean one per arm; None where they would be constant."""
+        weight = self.inverse_probability()
+        for arm in (self.treated, ~self.treated):
+            if arm.any():
+                weight[arm] /= weight[arm].mean()
+        return None if np.allclose(weight, 1.0, rtol=0, atol=1e-12) else weight

@@ -8,7 +8,10 @@ from pydantic import Field, model_validator
 
 from features.config import BaseConfig
 from training.uplift.base import OutcomeKind
-from training.uplift.t_learner import TLearnerConfig
+from training.uplift.base_models.boosted import BoostedConfig
+from training.uplift.base_models.registry import BaseModelConfig
+from training.uplift.learners.registry import UpliftLearnerConfig
+from training.uplift.learners.t_learner import TLearnerConfig
 
 ArmName = str | int
 """An arm as the file spells it; 1 and '1' are the same arm."""
@@ -154,7 +157,10 @@ class UpliftTrainingConfig(BaseConfig):
     target: str
     """The outcome the models learn and are judged on."""
 
-    learner: TLearnerConfig = TLearnerConfig()
+    learner: UpliftLearnerConfig = TLearnerConfig()
+
+    evaluation_model: BaseModelConfig = BoostedConfig()
+    """Outcome model behind the doubly robust scores of the evaluation; a poor one costs width, not truth."""
 
     split: Annotated[RandomSplit | LastWeeksSplit, Field(discriminator="kind")] = RandomSplit()
 

@@ -8,8 +8,12 @@ import numpy as np
 
 from features.arrays import BoolArray, FloatArray, IntArray
 from features.errors import InputError
-from training.uplift.base import BoosterConfig, OutcomeKind
-from training.uplift.outcome_models import OutcomeTrainer, make_folds, predict_outcome
+from training.uplift.base import TrialRows
+from training.uplift.base_models.base import Trainer
+from training.uplift.base_models.boosted import BoostedConfig
+from training.uplift.base_models.linear import LinearConfig
+from training.uplift.base_models.registry import trainer
+from training.uplift.folds import make_folds
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,51 +63,42 @@ def effect_scores(
 
 
 def doubly_robust_scores(
-    matrix: FloatArray,
-    outcome: FloatArray,
-    treated: BoolArray,
+    rows: TrialRows,
     *,
-    probability: FloatArray,
-    kind: OutcomeKind,
-    categorical: list[int],
-    config: BoosterConfig,
+    config: BoostedConfig | LinearConfig,
     n_folds: int,
     seed: int,
-    groups: IntArray | None = None,
+    shared: Trainer | None = None,
 ) -> DoublyRobustScores:
     """Cross-fit outcome models and score every row.
 
     Args:
-        matrix: encoded features, shape (n_rows, n_features), NaN = missing.
-        outcome: shape (n_rows,), finite.
-        treated: shape (n_rows,), True = treated arm.
-        probability: known probability that the row is treated, shape (n_rows,), in (0, 1).
-        kind: of the outcome.
-        categorical: matrix columns that hold codes of text levels.
-        config: booster settings of the outcome models.
+        rows: rows of one contrast.
+        config: base model of the outcome models.
         n_folds: folds, at least 2.
         seed: of the folds.
-        groups: rows of one group share a fold, shape (n_rows,); None = independent rows.
+        shared: a trainer over the same rows, to save the binning; None = one is made.
 
     Raises:
         InputError: a fold's training rows lack an arm.
     """
-    fold = make_folds(len(outcome), n_folds=n_folds, seed=seed, groups=groups)
-    trainer = OutcomeTrainer(matrix, outcome, kind=kind, categorical=categorical, config=config)
-    mu0, mu1 = np.empty(len(outcome)), np.empty(len(outcome))
+    fold = make_folds(len(rows), n_folds=n_folds, seed=seed, groups=rows.groups)
+    models = shared or trainer(config, rows.matrix, categorical=rows.categorical)
+    weight = rows.arm_weights()
+    mu0, mu1 = np.empty(len(rows)), np.empty(len(rows))
     for k in range(n_folds):
         held, seen = fold == k, fold != k
-        for arm, expected in ((~treated, mu0), (treated, mu1)):
+        for arm, expected in ((~rows.treated, mu0), (rows.treated, mu1)):
             if not (seen & arm).any():
                 raise InputError(
-                    "evaluation rows",
+                    "cross-fitting",
                     f"an arm has too few rows for {n_folds} folds",
                     rule="every fold needs both arms elsewhere",
                     next_step="Use more data or fewer folds ('n_folds').",
                 )
-            model = trainer.train(seen & arm)
-            expected[held] = predict_outcome(model, matrix[held], n_jobs=config.n_jobs)
+            model = models.train(rows.outcome, kind=rows.kind, rows=seen & arm, weight=weight)
+            expected[held] = model.predict(rows.matrix[held])
     effect = effect_scores(
-        outcome, treated, probability, expected_control=mu0, expected_treated=mu1
+        rows.outcome, rows.treated, rows.probability, expected_control=mu0, expected_treated=mu1
     )
     return DoublyRobustScores(effect, mu0, mu1, fold)

@@ -62,9 +62,9 @@ class FeatureEncoding:
         return cls(tuple(table.column_names), levels)
 
     @property
-    def categorical(self) -> list[int]:
+    def categorical(self) -> tuple[int, ...]:
         """Matrix columns that hold codes of text levels."""
-        return [place for place, name in enumerate(self.names) if name in self.levels]
+        return tuple(place for place, name in enumerate(self.names) if name in self.levels)
 
     def encode(self, table: pa.Table, *, source: str) -> FloatArray:
         """The feature matrix.

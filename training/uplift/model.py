@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, Self
 
 import pyarrow as pa
+from pydantic import TypeAdapter
 
 from features.arrays import FloatArray
 from features.errors import InputError
 from features.run import to_json
 from training.bundle import read_bundle, write_bundle
-from training.uplift.base import OutcomeKind, UpliftLearner
+from training.uplift.base import OutcomeKind
 from training.uplift.encoding import FeatureEncoding
-from training.uplift.t_learner import TLearner, TLearnerConfig
+from training.uplift.learners.base import UpliftLearner
+from training.uplift.learners.registry import LEARNERS, UpliftLearnerConfig
 
 KIND: Final = "uplift"
 _ENCODING: Final = "encoding.json"
+_CONFIG: Final[TypeAdapter[UpliftLearnerConfig]] = TypeAdapter(UpliftLearnerConfig)
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,8 @@ class UpliftModel:
     """
 
     encoding: FeatureEncoding
-    learner: UpliftLearner
-    config: TLearnerConfig
+    learner: UpliftLearner[Any]
+    config: UpliftLearnerConfig
     facts: UpliftFacts
 
     def predict(self, table: pa.Table, *, source: str = "rows to score") -> FloatArray:
@@ -90,10 +93,10 @@ class UpliftModel:
         try:
             if bundle.kind != KIND:
                 raise _refused(folder, f"is of kind '{bundle.kind}'")
-            config = TLearnerConfig.model_validate_json(json.dumps(bundle.config))
+            config = _CONFIG.validate_json(json.dumps(bundle.config))
             return cls(
                 FeatureEncoding.from_dict(json.loads(bundle.texts[_ENCODING])),
-                TLearner.from_texts(bundle.texts, config=config),
+                LEARNERS[config.kind].from_texts(bundle.texts, config=config),
                 config,
                 UpliftFacts(**bundle.facts),
             )

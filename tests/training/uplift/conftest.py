@@ -2,7 +2,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from training.uplift.t_learner import TLearnerConfig
+from training.uplift.base import TrialRows
+from training.uplift.base_models.boosted import BoostedConfig
+from training.uplift.encoding import FeatureEncoding
+from training.uplift.learners.t_learner import TLearnerConfig
 
 
 @pytest.fixture
@@ -26,5 +29,25 @@ def trial():
 
 @pytest.fixture
 def quick():
-    """Small boosters, one thread."""
-    return TLearnerConfig(n_trees=20, min_child_rows=50, n_jobs=1)
+    """A T-learner of small boosters, one thread."""
+    return TLearnerConfig(base=BoostedConfig(n_trees=20, min_child_rows=50, n_jobs=1))
+
+
+@pytest.fixture
+def trial_rows(trial):
+    """A function that draws a randomised trial: (rows, true effect)."""
+
+    def draw(n=4_000, *, effect=0.3, share=0.5, seed=0, scale=None):
+        features, outcome, treated, truth = trial(n, effect=effect, share=share, seed=seed)
+        encoding = FeatureEncoding.fit(features, source="train")
+        rows = TrialRows(
+            encoding.encode(features, source="train"),
+            outcome if scale is None else scale * outcome,
+            treated,
+            np.full(n, share),
+            "binary" if scale is None else "continuous",
+            encoding.categorical,
+        )
+        return rows, truth
+
+    return draw

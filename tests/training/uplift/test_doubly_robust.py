@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from features.errors import InputError
 from training.metrics.uplift import mean_effect
+from training.uplift.base import TrialRows
+from training.uplift.base_models.boosted import BoostedConfig
 from training.uplift.doubly_robust import doubly_robust_scores, effect_scores
-from training.uplift.outcome_models import make_folds
-from training.uplift.t_learner import TLearnerConfig
+from training.uplift.folds import make_folds
 
 
 def test_scores_by_hand():
@@ -57,17 +58,12 @@ def test_folds_keep_groups_together_and_are_even(n, n_folds, seed):
 
 
 def score(matrix, outcome, treated, *, n_folds=2, groups=None, **config):
+    half = np.full(len(outcome), 0.5)
     return doubly_robust_scores(
-        matrix,
-        outcome,
-        treated,
-        probability=np.full(len(outcome), 0.5),
-        kind="continuous",
-        categorical=[],
-        config=TLearnerConfig(n_jobs=1, **config),
+        TrialRows(matrix, outcome, treated, half, "continuous", groups=groups),
+        config=BoostedConfig(n_jobs=1, **config),
         n_folds=n_folds,
         seed=0,
-        groups=groups,
     )
 
 

@@ -21,7 +21,7 @@ def encode(encoding, **columns):
 def test_codes_are_positions_of_sorted_levels_whatever_the_order_of_rows():
     encoding = fit(zip=["urban", "rural", "urban"], age=[1, 2, 3])
     assert encoding.levels == {"zip": ("rural", "urban")}
-    assert encoding.categorical == [0]
+    assert encoding.categorical == (0,)
     np.testing.assert_array_equal(
         encode(encoding, age=[7], other=["x"], zip=["urban"]), [[1.0, 7.0]]
     )

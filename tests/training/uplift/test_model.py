@@ -8,24 +8,19 @@ import pytest
 
 from features.errors import InputError, SchemaError
 from training.bundle import write_bundle
+from training.uplift.base import TrialRows
 from training.uplift.encoding import FeatureEncoding
+from training.uplift.learners.t_learner import TLearner, TLearnerConfig
 from training.uplift.model import UpliftFacts, UpliftModel
-from training.uplift.t_learner import TLearner, TLearnerConfig
 
 
 @pytest.fixture
 def model(trial, quick):
     features, outcome, treated, _ = trial()
     encoding = FeatureEncoding.fit(features, source="train")
-    learner = TLearner.fit(
-        encoding.encode(features, source="train"),
-        outcome,
-        treated,
-        probability=np.full(len(outcome), 0.5),
-        kind="binary",
-        categorical=encoding.categorical,
-        config=quick,
-    )
+    matrix, half = encoding.encode(features, source="train"), np.full(len(outcome), 0.5)
+    rows = TrialRows(matrix, outcome, treated, half, "binary", encoding.categorical)
+    learner = TLearner.fit(rows, quick)
     facts = UpliftFacts("mail", "none", "visit", "binary", "train part", len(outcome))
     return UpliftModel(encoding, learner, quick, facts)
 

@@ -1,0 +1,1 @@
+"""Interchangeable models of a number given the features: what uplift learners are built from."""

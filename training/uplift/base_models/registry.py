@@ -1,0 +1,51 @@
+"""Every base model by its `kind`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import Field
+
+from features.arrays import FloatArray
+from training.uplift.base_models.base import BaseModel, Trainer
+from training.uplift.base_models.boosted import BoostedConfig, BoostedModel, BoostedTrainer
+from training.uplift.base_models.linear import LinearConfig, LinearModel, LinearTrainer
+
+BaseModelConfig = Annotated[BoostedConfig | LinearConfig, Field(discriminator="kind")]
+
+
+def trainer(
+    config: BoostedConfig | LinearConfig,
+    matrix: FloatArray,
+    *,
+    categorical: Sequence[int],
+    modifier: int | None = None,
+) -> Trainer:
+    """A trainer over the rows of `matrix`.
+
+    Args:
+        config: settings of the base model.
+        matrix: encoded features, shape (n_rows, n_features), NaN = missing.
+        categorical: matrix columns that hold codes of text levels.
+        modifier: matrix column whose effect may differ by every other column; trees find that by themselves.
+    """
+    if isinstance(config, LinearConfig):
+        return LinearTrainer(matrix, categorical=categorical, config=config, modifier=modifier)
+    return BoostedTrainer(matrix, categorical=categorical, config=config)
+
+
+def file_name(name: str, config: BoostedConfig | LinearConfig) -> str:
+    """Name of the file a model of that config is kept in."""
+    return f"{name}.json" if isinstance(config, LinearConfig) else f"{name}.txt"
+
+
+def model_from_text(text: str, *, name: str, config: BoostedConfig | LinearConfig) -> BaseModel:
+    """A fitted base model from its text file.
+
+    Raises:
+        InputError: the text is not a model of that kind.
+    """
+    if isinstance(config, LinearConfig):
+        return LinearModel.from_text(text, name=name)
+    return BoostedModel.from_text(text, name=name, config=config)

@@ -1,0 +1,1 @@
+"""Uplift learners: one protocol, one file each."""
