@@ -73,7 +73,7 @@ def source_names(paths: Sequence[Path]) -> list[str]:
         short = [
             place
             for place, name in enumerate(names)
-            if count[name] > 1 and depth[place] < len(paths[place].parts)
+            if count[name] > 1 and depth[place] < len(paths[place].parts) - 1
         ]
         if not short:
             return names

@@ -11,14 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features import columns as c
-from features.engines.local import LocalEngine
+from features.engines.base import Engine
 from features.ingest.rejects import (
     count_reasons,
     require_balance,
     require_quality,
     sorted_rejects,
 )
-from features.tables import EVENT_NAMES, EVENTS, REJECTS, TIMESTAMP
+from features.tables import EVENT_NAMES, EVENTS, REJECTS
 
 _ITEM_EVENTS = ("select", "view", "cart_add", "cart_remove", "purchase")
 _IDENTITY_COLUMNS = frozenset({c.USER_ID, c.ANONYMOUS_ID, c.PERSON_ID})
@@ -85,7 +85,7 @@ class CleanEvents:
         return count_reasons(self.rejects)
 
 
-def clean_events(raw_: Any, engine: LocalEngine, *, max_reject_rate: float) -> CleanEvents:
+def clean_events(raw_: Any, engine: Engine, *, max_reject_rate: float) -> CleanEvents:
     """Split raw rows into events and rejects.
 
     Args:
@@ -96,7 +96,7 @@ def clean_events(raw_: Any, engine: LocalEngine, *, max_reject_rate: float) -> C
     Raises:
         GateError: more rows are refused than `max_reject_rate` allows; the message names the commonest reason.
     """
-    judged = in_utc(engine.collect(judge(_with_repeats(raw_), RULES)))
+    judged = engine.collect(judge(_with_repeats(raw_), RULES))
     refused = pc.is_valid(judged[c.REASON_CODE])
     accepted = judged.filter(pc.invert(refused)).select(EVENTS.schema.names)
     rejects = judged.filter(refused).select(REJECTS.schema.names)
@@ -136,17 +136,6 @@ def _with_repeats(raw: Any) -> Any:
     several = raw.semi_join(repeated, c.EVENT_ID).mutate(repeat_=ibis.row_number().over(first))
     once = raw.anti_join(repeated, c.EVENT_ID).mutate(repeat_=ibis.literal(0, "int64"))
     return several.union(once)
-
-
-def in_utc(table: pa.Table) -> pa.Table:
-    """Times without a zone are UTC, in the one time type."""
-    for position, column in enumerate(table.schema):
-        if pa.types.is_timestamp(column.type) and column.type != TIMESTAMP:
-            times = table[column.name].cast(pa.timestamp("us", column.type.tz), safe=False)
-            if column.type.tz is None:
-                times = pc.assume_timezone(times, "UTC")
-            table = table.set_column(position, column.name, times.cast(TIMESTAMP))
-    return table
 
 
 def _shown(raw: Any, column: str) -> Any:

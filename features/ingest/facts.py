@@ -15,7 +15,8 @@ from features.catalog.delivery import Stored, Tables, receive, store
 from features.catalog.feed import feed_files
 from features.catalog.observed_prices import observed_catalog
 from features.contracts import TableContract
-from features.engines.local import LocalEngine
+from features.engines.base import Engine
+from features.engines.registry import open_engine
 from features.errors import InputError
 from features.ingest.deliveries import deliveries_table, plan_deliveries
 from features.ingest.identity import all_merges
@@ -46,8 +47,6 @@ from features.tables import (
 )
 
 _PRICE_WINDOW_DAYS: Final = 28
-_MEMORY_LIMIT: Final = "640MB"
-"""Of the engine while events are cleaned; what does not fit goes to disk."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,11 +96,13 @@ def gather_facts(
     Raises:
         InputError: a file is missing or cannot be read, or no event is left.
         GateError: too much was refused, the feed is not publishable, or too few item ids match it.
+        ConfigError: the project asks for Spark, which is not installed or cannot be reached.
     """
-    if isinstance(config.source, CompleteJourneyConfig):
-        facts = _complete_journey(config, config.source)
-    else:
-        facts = _events_and_feed(config, config.source, folder, scratch, before)
+    with open_engine(config.engine, scratch=scratch / "spill") as engine:
+        if isinstance(config.source, CompleteJourneyConfig):
+            facts = _complete_journey(config, config.source, engine)
+        else:
+            facts = _events_and_feed(config, config.source, engine, folder, scratch, before)
     _require_events(facts, config)
     return facts
 
@@ -119,8 +120,10 @@ def _require_events(facts: Facts, config: ProjectConfig) -> None:
     )
 
 
-def _complete_journey(config: ProjectConfig, source: CompleteJourneyConfig) -> Facts:
-    tables = read_complete_journey(source, as_of=config.as_of)
+def _complete_journey(
+    config: ProjectConfig, source: CompleteJourneyConfig, engine: Engine
+) -> Facts:
+    tables = read_complete_journey(source, as_of=config.as_of, engine=engine)
     clean_events = tables.events
     quality = measure_quality(
         clean_events.events,
@@ -129,6 +132,7 @@ def _complete_journey(config: ProjectConfig, source: CompleteJourneyConfig) -> F
         as_of=config.as_of,
         item_ids=config.item_ids,
         persons=tables.persons,
+        engine=engine,
     )
     quality.require()
     return Facts(
@@ -152,11 +156,11 @@ def _complete_journey(config: ProjectConfig, source: CompleteJourneyConfig) -> F
 def _events_and_feed(
     config: ProjectConfig,
     source: EventSourceConfig,
+    engine: Engine,
     folder: Path,
     scratch: Path,
     before: Run | None,
 ) -> Facts:
-    engine = LocalEngine(memory_limit=_MEMORY_LIMIT, spill=scratch / "spill")
     received_at = config.received_at or config.as_of
     known = _stored(before, DELIVERIES)
     deliveries = plan_deliveries(source_files(source, folder=folder), known)
@@ -233,7 +237,7 @@ def _under_feed_ids(events: pa.Table, items: pa.Table, config: ItemIdConfig) -> 
     return events.set_column(place, EVENTS.schema.field(c.ITEM_ID), named)
 
 
-def _items_of_sales(events: pa.Table, config: ProjectConfig, engine: LocalEngine) -> Stored:
+def _items_of_sales(events: pa.Table, config: ProjectConfig, engine: Engine) -> Stored:
     """Without a feed, the items are those that events name, and prices are what sales show."""
     ids = pc.unique(events[c.ITEM_ID]).drop_null()
     nothing = pa.nulls(len(ids), pa.string())

@@ -21,8 +21,7 @@ import pyarrow.parquet as pq
 
 from features import columns as c
 from features.arrays import IntArray
-from features.engines.base import ROW, file_of
-from features.engines.local import LocalEngine
+from features.engines.base import ROW, Engine, file_of
 from features.ingest.cleaning import CleaningConfig
 from features.ingest.duplicates import (
     CODES,
@@ -34,7 +33,7 @@ from features.ingest.duplicates import (
     shown_column,
     sorted_repeats,
 )
-from features.ingest.events import ROW_RULES, in_utc, judge
+from features.ingest.events import ROW_RULES, judge
 from features.ingest.identity import (
     QUARANTINED_IDENTITY,
     IdentityConfig,
@@ -121,7 +120,7 @@ def ingest_events(
     files: Sequence[StagedFile],
     target: Path,
     config: CleaningConfig,
-    engine: LocalEngine,
+    engine: Engine,
     *,
     received_at: datetime,
     watermarks: Sequence[datetime | None] | None = None,
@@ -208,7 +207,7 @@ def _ages(watermarks: Sequence[datetime | None]) -> IntArray:
 
 
 def _seen(
-    believed: Any, bounds: Bounds, engine: LocalEngine, *, files: int
+    believed: Any, bounds: Bounds, engine: Engine, *, files: int
 ) -> tuple[tuple[datetime | None, ...], tuple[int, ...]]:
     """Of each file the latest believed time, and how many admitted events are older than its watermark."""
     late = bounds.late(believed, believed[_FILE])
@@ -216,20 +215,20 @@ def _seen(
     found = rows.group_by(_FILE).agg(newest=rows[c.TIME].max(), late=rows.late.sum())
     newest: list[datetime | None] = [None] * files
     counts = [0] * files
-    for row in in_utc(engine.collect(found)).to_pylist():
+    for row in engine.collect(found).to_pylist():
         newest[row[_FILE]], counts[row[_FILE]] = row["newest"], int(row["late"])
     return tuple(newest), tuple(counts)
 
 
 def _persons(
-    believed: Any, engine: LocalEngine, config: IdentityConfig, before: pa.Table | None
+    believed: Any, engine: Engine, config: IdentityConfig, before: pa.Table | None
 ) -> Persons:
     ids = [c.ANONYMOUS_ID, c.USER_ID]
     pairs = believed.group_by(ids).agg(**{c.TIME: believed[c.TIME].min()})
-    return find_persons(in_utc(engine.collect(pairs)), config, before=before)
+    return find_persons(engine.collect(pairs), config, before=before)
 
 
-def _quarantined(rows: Any, persons: Persons, engine: LocalEngine) -> Any:
+def _quarantined(rows: Any, persons: Persons, engine: Engine) -> Any:
     """Where a row's ids are set aside; both ids of a row are, or none."""
     where = ibis.literal(False)
     for name in (c.USER_ID, c.ANONYMOUS_ID):
@@ -240,7 +239,7 @@ def _quarantined(rows: Any, persons: Persons, engine: LocalEngine) -> Any:
 
 
 def _repeats(
-    believed: Any, persons: Persons, engine: LocalEngine, config: DuplicateConfig, ages: IntArray
+    believed: Any, persons: Persons, engine: Engine, config: DuplicateConfig, ages: IntArray
 ) -> _Repeats:
     """Duplicates among the few rows that share an event id or a transaction with another one."""
     dropped, renamed, tables = [_MARKED.empty_table()], [_RENAMED.empty_table()], []
@@ -259,7 +258,7 @@ def _repeats(
     return _Repeats(pa.concat_tables(dropped), pa.concat_tables(renamed), sorted_repeats(table))
 
 
-def _sharing(believed: Any, engine: LocalEngine) -> Iterator[pa.Table]:
+def _sharing(believed: Any, engine: Engine) -> Iterator[pa.Table]:
     """Rows that share an event id or a transaction with another one, in parts that share nothing with each other.
 
     The first part holds all transactions, so that no id and no transaction is torn.
@@ -281,10 +280,10 @@ def _sharing(believed: Any, engine: LocalEngine) -> Iterator[pa.Table]:
         if part == 0:
             again = rows.filter(rows[_OF_KIND]).semi_join(orders, [c.EVENT_NAME, c.TRANSACTION_ID])
             chosen = chosen.union(again.anti_join(keyed, _KEY).select(columns))
-        yield in_utc(engine.collect(chosen)).sort_by(ROW)
+        yield engine.collect(chosen).sort_by(ROW)
 
 
-def _repeated_keys(rows: Any, engine: LocalEngine) -> tuple[IntArray, int]:
+def _repeated_keys(rows: Any, engine: Engine) -> tuple[IntArray, int]:
     """Keys that occur more than once, and how many rows have them: numbers are sorted faster than they are grouped."""
     known = rows.filter(rows[_KEY].notnull()).select(_KEY)
     keys = np.sort(engine.collect(known)[_KEY].to_numpy())
@@ -302,7 +301,7 @@ def _reported_again(rows: Any) -> Any:
 
 
 def _reversals(
-    checked: Any, renamed: pa.Table, persons: Persons, engine: LocalEngine, config: RefundConfig
+    checked: Any, renamed: pa.Table, persons: Persons, engine: Engine, config: RefundConfig
 ) -> _Undone:
     """What refunds take back, found among them and the purchases they may touch."""
     columns = [ROW, c.EVENT_ID, *_IDS, *_REFUND_COLUMNS]
@@ -313,7 +312,7 @@ def _reversals(
         bought = chosen.filter(chosen[c.EVENT_NAME] == "purchase")
         chosen = refunds.union(bought.semi_join(wanted, c.TRANSACTION_ID))
     current = _with_ids(chosen, engine.table(renamed))
-    rows = in_utc(engine.collect(current)).sort_by(ROW)
+    rows = engine.collect(current).sort_by(ROW)
     result = reverse(rows.append_column(c.PERSON_ID, persons.of(rows)[0]), config)
     unknown = pc.invert(pc.is_in(rows[ROW], result.events[ROW]))
     return _Undone(
@@ -333,7 +332,7 @@ def _with_ids(rows: Any, renamed: Any) -> Any:
 
 
 def _rejected(
-    raw: Any, bounds: Bounds, persons: Persons, marked: pa.Table, engine: LocalEngine
+    raw: Any, bounds: Bounds, persons: Persons, marked: pa.Table, engine: Engine
 ) -> pa.Table:
     """Refused rows with their reason and what is needed to show it, in the order of rows."""
     code = engine.table(marked.rename_columns([ROW, _CODE]))
@@ -348,7 +347,7 @@ def _rejected(
     refused_rows = judged.filter(judged[c.REASON_CODE].notnull())
     columns = [ROW, c.REASON_CODE, c.SOURCE, c.LINE, c.RAW_VALUE]
     columns += [c.TIME, c.EVENT_ID, c.TRANSACTION_ID]
-    return in_utc(engine.collect(refused_rows.select(columns))).sort_by(ROW)
+    return engine.collect(refused_rows.select(columns)).sort_by(ROW)
 
 
 def _rejects(rejected: pa.Table) -> Iterator[pa.Table]:
@@ -357,7 +356,7 @@ def _rejects(rejected: pa.Table) -> Iterator[pa.Table]:
         yield refused(rows, code, shown=_SHOWN.get(code, c.RAW_VALUE))
 
 
-def _events(kept: Any, renamed: pa.Table, persons: Persons, engine: LocalEngine) -> Any:
+def _events(kept: Any, renamed: pa.Table, persons: Persons, engine: Engine) -> Any:
     """Events with their ids and persons, in order."""
     rows = _with_ids(kept, engine.table(renamed)).drop(c.PERSON_ID)
     names = []

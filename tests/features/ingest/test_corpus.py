@@ -12,9 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features import columns as c
+from features.contracts import check
 from features.errors import RetargetError, SchemaError
 from features.ingest.facts import gather_facts
 from features.project import Project
+from features.sources.generic import GenericConfig
+from features.sources.registry import read_file
 from features.tables import EVENTS, REJECTS
 
 NAMES = ("id", "time", "event", "login", "sku", "qty", "money", "order")
@@ -145,7 +148,7 @@ def test_a_file_that_gives_nothing_is_refused_in_words(gather, content, words):
     assert caught.value.exit_code == 2
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(tail=st.binary(max_size=200))
 def test_any_bytes_after_a_good_row_lose_nothing(gather, tail):
     try:
@@ -155,3 +158,19 @@ def test_any_bytes_after_a_good_row_lose_nothing(gather, tail):
     except RetargetError:
         return  # refused whole, in words
     assert facts.table(EVENTS).num_rows + facts.table(REJECTS).num_rows == facts.figures["rows_in"]
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tail=st.binary(max_size=200))
+def test_any_bytes_after_a_good_row_are_events_or_rejects(tmp_path, tail):
+    path = tmp_path / "events.csv"
+    path.write_bytes((HEADER + GOOD).encode() + tail)
+    config = GenericConfig(files=("events.csv",), columns=COLUMNS)
+    try:
+        raw = read_file(config, path, name=path.name)
+    except SchemaError:
+        raise
+    except RetargetError:
+        return  # refused whole, in words
+    assert raw.events.num_rows + raw.rejects.num_rows == raw.rows
+    check(raw.rejects, REJECTS, source="test")

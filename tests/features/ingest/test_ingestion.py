@@ -17,7 +17,7 @@ from features.errors import GateError, InputError, SchemaError
 from features.ingest import ingestion
 from features.ingest.cleaning import CleaningConfig
 from features.ingest.duplicates import CODES, find_repeats
-from features.ingest.events import ROW_RULES, in_utc, judge
+from features.ingest.events import ROW_RULES, judge
 from features.ingest.identity import find_persons
 from features.ingest.ingestion import ingest_events
 from features.ingest.refunds import RefundConfig, reverse
@@ -180,7 +180,7 @@ def step_by_step(table, config, engine):
     refused += zip(told[c.LINE].to_pylist(), told["code"].to_pylist(), strict=True)
     rows = rows.set_column(0, rows.schema.field(0), repeats.event_ids)
     rows = rows.filter(pa.array(~repeats.dropped))
-    judged = in_utc(engine.collect(judge(engine.table(rows), ROW_RULES)))
+    judged = engine.collect(judge(engine.table(rows), ROW_RULES))
     misfits = judged.filter(pc.is_valid(judged[c.REASON_CODE]))
     refused += zip(misfits[c.LINE].to_pylist(), misfits[c.REASON_CODE].to_pylist(), strict=True)
     settled = reverse(judged.filter(pc.is_null(judged[c.REASON_CODE])), config.refunds)
