@@ -6,6 +6,7 @@ one unit, refunds take nothing back.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,6 +35,7 @@ IN_SEASON, OFF_SEASON, ALL_YEAR = "in_season", "off_season", "all_year"
 SLOT_TAKEN: Final = "label_slot_taken"
 SLOT_OVER_LIMIT: Final = "label_slot_over_limit"
 
+_TIER_NAME: Final = re.compile(r"\w[\w .\-]*")
 _MONTHS: Final = 12
 _DECIMALS: Final = 9  # a margin of 30 % is 30 %, whatever the last bit of the division says
 
@@ -62,6 +64,10 @@ class MarginTierConfig(BaseConfig):
             raise ValueError("boundaries rise")
         if len(set(self.tiers)) != len(self.tiers) or UNKNOWN in self.tiers or "" in self.tiers:
             raise ValueError(f"tiers are named differently, and none is '{UNKNOWN}' or empty")
+        if not all(_TIER_NAME.fullmatch(name) for name in self.tiers):
+            raise ValueError(
+                "a tier is named by letters, digits, spaces, '_', '.' and '-', a letter or digit first"
+            )
         return self
 
 
@@ -146,6 +152,7 @@ class Enrichment:
     Attributes:
         items: the feed-items table, with free label slots filled; nothing else differs from the items given.
         facts: the item-enrichment table, in the order of the items.
+        slots: label slots that were written, sorted.
         issues: label slots that were not written, the feed-issues table.
         figures: counts for the manifest of the run.
 
@@ -154,6 +161,7 @@ class Enrichment:
 
     items: pa.Table
     facts: pa.Table
+    slots: tuple[str, ...]
     issues: pa.Table
     figures: dict[str, Any]
 
@@ -191,7 +199,8 @@ def enrich(
     )
     checked = check(facts, ITEM_ENRICHMENT, source="enrichment")
     labelled, issues = _with_labels(items, checked, config, read_limits())
-    return Enrichment(labelled, checked, issues, _figures(checked, issues, sales))
+    slots = tuple(sorted(set(config.labels) - set(issues[c.ATTRIBUTE].to_pylist())))
+    return Enrichment(labelled, checked, slots, issues, _figures(checked, issues, sales))
 
 
 def margin_share(items: pa.Table, *, as_of: datetime) -> FloatArray:

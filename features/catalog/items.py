@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,7 +15,7 @@ from features.catalog.parsed import ID, OTHER, ParsedFeed, mask
 from features.catalog.rules.identity import usual_brand
 from features.catalog.rules.offers import sale_in_other_currency, sale_not_below_price
 from features.contracts import check
-from features.tables import FEED_ATTRIBUTES, FEED_ITEMS
+from features.tables import FEED_ATTRIBUTES, FEED_ITEMS, LISTINGS
 
 _TEXTS: Final = (
     c.TITLE, c.DESCRIPTION, c.LINK, c.IMAGE_LINK, c.ADDITIONAL_IMAGE_LINK, c.PRODUCT_TYPE, c.GTIN, c.MPN, c.CONDITION,
@@ -73,6 +74,23 @@ def custom_attributes(
     if not found.num_rows:
         return FEED_ATTRIBUTES.schema.empty_table()
     return check(found, FEED_ATTRIBUTES, source=source)
+
+
+def listings(feed: ParsedFeed, accepted: BoolArray, *, source: str) -> pa.Table:
+    """The accepted rows that say when they end or begin, or where they are, as the listings table, by item id."""
+    columns = {
+        c.START_DATE: feed.moment(c.START_DATE),
+        c.EXPIRATION_DATE: feed.moment(c.EXPIRATION_DATE),
+        c.LATITUDE: feed.degrees(c.LATITUDE),
+        c.LONGITUDE: feed.degrees(c.LONGITUDE),
+    }
+    told = np.zeros(len(feed), np.bool_)
+    for values in columns.values():
+        told |= mask(pc.is_valid(values))
+    if not (accepted & told).any():
+        return LISTINGS.schema.empty_table()
+    table = pa.table({c.ITEM_ID: feed.text(ID), **columns}).filter(pa.array(accepted & told))
+    return check(table, LISTINGS, source=source).sort_by(c.ITEM_ID)
 
 
 def _sale(feed: ParsedFeed) -> dict[str, pa.Array]:

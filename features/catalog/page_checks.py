@@ -47,6 +47,9 @@ class CheckConfig(BaseConfig):
     max_rate: float = Field(default=0.02, ge=0, le=1)
     """Share of compared items above which there is an alert."""
 
+    gate: bool = False
+    """Whether a rate above it stops the run instead."""
+
 
 class PageChecksConfig(BaseConfig):
     """How pages are compared with the feed."""
@@ -87,7 +90,9 @@ class MismatchRate:
         failed: those of them that failed.
         rate: failed / compared, NaN when nothing was compared.
         low, high: 95 % Wilson interval of the rate, NaN when nothing was compared.
+        max_rate: the threshold.
         alert: the rate is above the threshold.
+        gate: an alert stops the run.
     """
 
     check: PageCheck
@@ -97,7 +102,9 @@ class MismatchRate:
     rate: float
     low: float
     high: float
+    max_rate: float
     alert: bool
+    gate: bool
 
     def __str__(self) -> str:
         return (
@@ -254,7 +261,10 @@ def _rate(
     if n:
         interval = binomtest(bad, n).proportion_ci(_CONFIDENCE, method="wilson")
         rate, low, high = bad / n, float(interval.low), float(interval.high)
-    return MismatchRate(code, config.owner, n, bad, rate, low, high, alert=rate > config.max_rate)
+    limit = config.max_rate
+    return MismatchRate(
+        code, config.owner, n, bad, rate, low, high, limit, alert=rate > limit, gate=config.gate
+    )
 
 
 def _suppressions(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final
 
 import numpy as np
@@ -27,6 +28,8 @@ SALE_PERIOD: Final = "sale_price_effective_date"
 ID: Final = "id"
 
 _WHOLE: Final = 2**31
+_QUARTER: Final = 90
+_ANGLE: Final = re.compile(r"-?[0-9]{1,3}(\.[0-9]{1,12})?")
 
 
 class ParsedFeed:
@@ -81,6 +84,11 @@ class ParsedFeed:
         """An attribute as whole numbers >= 0; null where it is missing or is none."""
         return self._parsed(attribute, _whole, pa.int64())
 
+    def degrees(self, attribute: str) -> pa.Array:
+        """`latitude` or `longitude` as numbers; null where it is missing or is no such angle."""
+        largest = _QUARTER if attribute == c.LATITUDE else 2 * _QUARTER
+        return self._parsed(attribute, partial(_angle, largest), pa.float64())
+
     @cached_property
     def sale_period(self) -> pa.StructArray:
         """`sale_price_effective_date` as `PERIOD` rows."""
@@ -122,3 +130,10 @@ def _whole(written: str) -> int | None:
         return None
     number = int(written[:11])
     return number if number < _WHOLE and len(written) <= len(str(_WHOLE)) else None
+
+
+def _angle(largest: int, written: str) -> float | None:
+    if _ANGLE.fullmatch(written) is None:
+        return None
+    angle = float(written)
+    return angle if abs(angle) <= largest else None

@@ -16,14 +16,17 @@ from pydantic import Field
 from features import columns as c
 from features.arrays import BoolArray
 from features.catalog.parsed import mask
+from features.catalog.rules.rule import MARKETING_OPERATIONS
 from features.config import BaseConfig
 from features.contracts import TableContract, check
-from features.errors import GateError
+from features.errors import SchemaError
 from features.provenance import content_hash
+from features.run import Run
 from features.tables import (
     CATALOG,
     FEED_ATTRIBUTES,
     FEED_CHANGES,
+    FEED_ITEMS,
     TIMESTAMP,
     TOMBSTONES,
 )
@@ -67,6 +70,17 @@ def take_snapshot(
     return Snapshot(
         content_hash(digest.digest()), generated_at, items.sort_by(c.ITEM_ID), extra
     )  # fmt: skip
+
+
+def stored_snapshot(run: Run) -> Snapshot | None:
+    """The snapshot of an earlier ingestion; None when it had no feed, or wrote its items in another shape."""
+    if not (run.path / f"{FEED_ITEMS.name}.parquet").is_file():
+        return None
+    try:
+        items, attributes = run.read(FEED_ITEMS), run.read(FEED_ATTRIBUTES)
+    except SchemaError:  # written before the table got its present columns
+        return None
+    return take_snapshot(items, attributes, generated_at=None)
 
 
 def to_catalog(snapshot: Snapshot, *, generated_at: datetime) -> pa.Table:
@@ -117,21 +131,10 @@ class SnapshotDiff:
         attributes = Counter(self.changes[c.ATTRIBUTE].drop_null().to_pylist())
         return {**kinds, **dict(sorted(attributes.items()))}
 
-    def require_plausible(self, *, max_removed_share: float) -> None:
-        """Stop here when too much of the catalog vanishes at once.
-
-        Raises:
-            GateError: more than `max_removed_share` of the items before are gone.
-        """
-        removed = self.items("removed")
-        share = len(removed) / self.items_before if self.items_before else 0.0
-        if share > max_removed_share:
-            raise GateError(
-                f"snapshot {self.after}",
-                f"{len(removed)} of {self.items_before} items ({share:.1%}) are gone, such as '{removed[0]}'",
-                rule=f"at most {max_removed_share:.1%} may vanish at once, so the last good snapshot stays",
-                next_step="Ask for the whole feed, or raise 'max_removed_share' if they are meant to go.",
-            )
+    @property
+    def removed_share(self) -> float:
+        """Share of the items before that are gone; 0 for the first snapshot."""
+        return len(self.items("removed")) / self.items_before if self.items_before else 0.0
 
 
 def compare(before: Snapshot | None, after: Snapshot) -> SnapshotDiff:
@@ -185,8 +188,11 @@ class FreshnessConfig(BaseConfig):
     max_age_hours: float = Field(default=48.0, gt=0)
     """Oldest allowed age."""
 
-    when_stale: Literal["refuse", "hide_prices"] = "refuse"
-    """What to do with a feed that is older, or does not say how old it is."""
+    when_stale: Literal["hide_prices", "refuse"] = "hide_prices"
+    """What a feed that is older, or does not say how old it is, leads to: creatives without prices, or no run at all."""
+
+    owner: str = Field(default=MARKETING_OPERATIONS, min_length=1)
+    """Team that delivers a fresh one."""
 
 
 @dataclass(frozen=True)
@@ -196,35 +202,34 @@ class Freshness:
     Attributes:
         age_hours: hours from `generated_at` to `as_of`; None = the feed does not say, or says a time to come.
         stale: older than allowed, or of unknown age.
-        hide_prices: creatives that show a price are to be held back.
+        refused: stale, and such a feed is not used.
+        hide_prices: stale, and creatives that show a price are to be held back.
+        words: the age in a sentence.
     """
 
     age_hours: float | None
     stale: bool
+    refused: bool
     hide_prices: bool
+    words: str
 
 
 def freshness(snapshot: Snapshot, config: FreshnessConfig, *, as_of: datetime) -> Freshness:
-    """The age of a snapshot at a moment of use.
-
-    Raises:
-        GateError: it is stale, and the config says to refuse.
-    """
-    age = None
-    if snapshot.generated_at is not None and snapshot.generated_at <= as_of:
-        age = (as_of - snapshot.generated_at).total_seconds() / _SECONDS_PER_HOUR
-    stale = age is None or age > config.max_age_hours
-    if stale and config.when_stale == "refuse":
-        found = "does not say when it was written" if age is None else f"is {age:.1f} hours old"
-        if snapshot.generated_at is not None and age is None:
-            found = f"says it was written at {snapshot.generated_at.isoformat()}, which is to come"
-        raise GateError(
-            f"snapshot {snapshot.snapshot_id}",
-            found,
-            rule=f"a feed is used for at most {config.max_age_hours:g} hours",
-            next_step="Deliver a fresh feed, or set 'when_stale: hide_prices'.",
+    """The age of a snapshot at a moment of use, and what follows from it."""
+    written = snapshot.generated_at
+    if written is None:
+        age, words = None, "the feed does not say when it was written"
+    elif written > as_of:
+        age, words = (
+            None,
+            f"the feed says it was written at {written.isoformat()}, which is to come",
         )
-    return Freshness(age, stale, hide_prices=stale)
+    else:
+        age = (as_of - written).total_seconds() / _SECONDS_PER_HOUR
+        words = f"the feed is {age:.1f} hours old"
+    stale = age is None or age > config.max_age_hours
+    refused = stale and config.when_stale == "refuse"
+    return Freshness(age, stale, refused, stale and not refused, words)
 
 
 def _text(values: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +30,6 @@ class Taxonomy:
         return self._by_id.get(text) or self._by_path.get(_key(text))
 
 
-@cache
 def read_taxonomy(path: Path) -> Taxonomy:
     """A taxonomy file as Google publishes it (`taxonomy-with-ids`).
 

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from features import columns as c
 from features.arrays import BoolArray
-from features.catalog.items import custom_attributes, feed_items
+from features.catalog.items import custom_attributes, feed_items, listings
 from features.catalog.limits import Limits, Severity, read_limits
 from features.catalog.parsed import ID, SALE_PERIOD, ParsedFeed, mask
 from features.catalog.profiles import PROFILES, Vertical
@@ -36,6 +36,7 @@ from features.tables import FEED_ISSUES, FEED_ITEMS
 KNOWN_ATTRIBUTES: Final = (
     frozenset(FEED_ITEMS.schema.names) - {c.ITEM_ID, c.CATEGORY, c.SALE_STARTS, c.SALE_ENDS}
     | LIST_ATTRIBUTES
+    | {c.START_DATE, c.LATITUDE, c.LONGITUDE}
     | {ID, SALE_PERIOD, "adult", "guid", "is_bundle", "mobile_link", "multipack", "pubdate", "updated"}
     | {"shipping_height", "shipping_label", "shipping_length", "shipping_weight", "shipping_width"}
     | {"unit_pricing_base_measure", "unit_pricing_measure", "size_system", "size_type"}
@@ -77,6 +78,7 @@ class Validation:
         rows: rows of the feed.
         items: accepted items, the feed-items table, sorted by item id.
         attributes: their declared custom attributes, the feed-attributes table.
+        listings: the items that end, begin or lie somewhere, the listings table.
         issues: what is wrong, the feed-issues table: errors first, then by line.
         rejects: rows the reader refused, the rejects table.
         disapproved: rows with at least one error.
@@ -89,6 +91,7 @@ class Validation:
     rows: int
     items: pa.Table
     attributes: pa.Table
+    listings: pa.Table
     issues: pa.Table
     rejects: pa.Table
     disapproved: int
@@ -198,6 +201,7 @@ def validate_feed(feed_: RawFeed, config: FeedConfig, *, as_of: datetime) -> Val
         attributes=custom_attributes(
             feed, ~broken, config.custom_attributes, source=feed_.source
         ),
+        listings=listings(feed, ~broken, source=feed_.source),
         issues=_issue_table(found, feed_.source),
         rejects=feed_.rejects,
         disapproved=int(broken.sum()),
@@ -235,7 +239,7 @@ def _feed_rules(config: FeedConfig, limits: Limits, feed_: RawFeed) -> tuple[Fee
         ),
         FeedRule(
             "line_too_long_for_meta", "(all)", Severity.WARNING, MARKETING_OPERATIONS,
-            lambda _: long if feed_.longest_line > line.limit else None,
+            lambda _: long if feed_.longest_line > line.limit else None, limit=line,
         ),
     )  # fmt: skip
 
@@ -324,6 +328,7 @@ def _issue(
         c.ATTRIBUTE: rule.attribute,
         c.OWNER: rule.owner,
         c.RAW_VALUE: None if value is None else shown(value),
+        c.LIMIT: None if rule.limit is None else str(rule.limit),
     }
 
 

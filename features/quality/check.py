@@ -78,7 +78,7 @@ class QualityCheck:
     next_step: str = ""
     figure: float | None = None
     threshold: float | None = None
-    unit: Literal["share", "count"] = "share"
+    unit: Literal["share", "count", "hours"] = "share"
     details: tuple[Detail, ...] = ()
     series: tuple[Point, ...] = ()
 

@@ -8,9 +8,9 @@ from datetime import datetime
 import pyarrow as pa
 
 from features import columns as c
-from features.engines.local import LocalEngine
+from features.engines.base import Engine
 from features.ingest.item_ids import ItemIdConfig
-from features.quality.check import QualityReport
+from features.quality.check import QualityCheck, QualityReport
 from features.quality.config import QualityConfig
 from features.quality.coverage import check_coverage
 from features.quality.funnel import check_funnel
@@ -29,8 +29,9 @@ def measure_quality(
     as_of: datetime,
     item_ids: ItemIdConfig | None = None,
     persons: pa.Table | None = None,
+    of_feed: Sequence[QualityCheck] = (),
     segments: Sequence[SegmentSize] = (),
-    engine: LocalEngine | None = None,
+    engine: Engine | None = None,
 ) -> QualityReport:
     """Run every check; a check whose input is missing says so and does not pass.
 
@@ -42,6 +43,7 @@ def measure_quality(
         item_ids: how ids of events become those of the feed, and how many must be found; None = as they are, the usual
             rate.
         persons: the persons table, for consent that events do not carry; None = there is none.
+        of_feed: checks of the feed itself, from `features.quality.feed`.
         segments: sizes of the segments to be exported; none = not checked.
         engine: what runs the aggregates; None = a local one.
 
@@ -59,6 +61,7 @@ def measure_quality(
         events_later=observed.later,
         checks=(
             *check_id_match(observed, items, config.id_match, item_ids=item_ids),
+            *of_feed,
             *check_misfires(observed, items, config.misfires, item_ids=item_ids),
             *check_funnel(observed, config.funnel),
             *check_traffic(observed, config.traffic),

@@ -1,4 +1,4 @@
-"""Prices, availability and dates: what a person would pay, and when."""
+"""Prices, availability, dates and places: what a person would pay, when, and where it is."""
 
 from __future__ import annotations
 
@@ -60,7 +60,16 @@ def _too_far(attribute: str, limit: Limit) -> Rule:
         last = pa.scalar(feed.as_of + timedelta(days=limit.limit), TIMESTAMP)
         return mask(pc.greater(feed.moment(attribute), last))
 
-    return Rule(f"{attribute}_too_far", attribute, limit.severity, MERCHANDISING, breaks)
+    return Rule(
+        f"{attribute}_too_far", attribute, limit.severity, MERCHANDISING, breaks, limit=limit
+    )
+
+
+def _bad_angle(attribute: str) -> Rule:
+    return Rule(
+        f"{attribute}_invalid", attribute, Severity.WARNING, MERCHANDISING,
+        lambda feed: feed.present(attribute) & mask(pc.is_null(feed.degrees(attribute))),
+    )  # fmt: skip
 
 
 def _past(attribute: str, feed: ParsedFeed) -> BoolArray:
@@ -132,6 +141,11 @@ def rules(limits: Limits) -> tuple[Rule, ...]:
         ),
         *(_too_far(attribute, limit) for attribute, limit in days.items()),
         *(_bad_number(attribute) for attribute in WHOLE_NUMBERS),
+        Rule(
+            "start_date_invalid", c.START_DATE, warning, owner,
+            lambda f: _unread_moment(c.START_DATE, f),
+        ),
+        *(_bad_angle(attribute) for attribute in (c.LATITUDE, c.LONGITUDE)),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from features.arrays import BoolArray
-from features.catalog.limits import Severity
+from features.catalog.limits import Limit, Severity
 from features.catalog.parsed import ParsedFeed
 
 MERCHANDISING: Final = "merchandising"
@@ -26,6 +26,7 @@ class Rule:
         owner: team that mends it.
         breaks: rows that break it, shape (n,).
         fixed: the severity follows from the items table itself, so no config may change it.
+        limit: the platform limit it holds items to; None = it knows none.
     """
 
     code: str
@@ -34,6 +35,7 @@ class Rule:
     owner: str
     breaks: Callable[[ParsedFeed], BoolArray]
     fixed: bool = False
+    limit: Limit | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class FeedRule:
         severity: what breaking it does; an error stops the feed.
         owner: team that mends it.
         finds: what is wrong, in words; None = nothing.
+        limit: the platform limit it holds the feed to; None = it knows none.
     """
 
     code: str
@@ -53,3 +56,4 @@ class FeedRule:
     severity: Severity
     owner: str
     finds: Callable[[ParsedFeed], str | None]
+    limit: Limit | None = None

@@ -28,7 +28,7 @@ _FORMULA: Final = r"^[=+@\-\t\r]"
 def _too_long(attribute: str, limit: Limit, *, code: str = "") -> Rule:
     return Rule(
         code or f"{attribute}_too_long", attribute, limit.severity, CREATIVE,
-        lambda feed: feed.length(attribute) > limit.limit,
+        lambda feed: feed.length(attribute) > limit.limit, limit=limit,
     )  # fmt: skip
 
 
@@ -41,7 +41,9 @@ def _too_many_images(limit: Limit) -> Rule:
         commas = pc.count_substring(feed.text(c.ADDITIONAL_IMAGE_LINK), ",")
         return mask(pc.greater_equal(commas, limit.limit))
 
-    return Rule("too_many_images", c.ADDITIONAL_IMAGE_LINK, limit.severity, CREATIVE, breaks)
+    return Rule(
+        "too_many_images", c.ADDITIONAL_IMAGE_LINK, limit.severity, CREATIVE, breaks, limit=limit
+    )
 
 
 def _label_values(attribute: str, feed: ParsedFeed) -> int:
@@ -102,12 +104,12 @@ def feed_rules(limits: Limits) -> tuple[FeedRule, ...]:
         *(
             FeedRule(
                 f"{name}_overflow", name, each.severity, MARKETING_OPERATIONS,
-                partial(_overflow, name, each),
+                partial(_overflow, name, each), limit=each,
             )
             for name in CUSTOM_LABELS
         ),
         FeedRule(
             "custom_labels_overflow", CUSTOM_LABELS[0], total.severity, MARKETING_OPERATIONS,
-            partial(_overflow_in_all, total),
+            partial(_overflow_in_all, total), limit=total,
         ),
     )  # fmt: skip

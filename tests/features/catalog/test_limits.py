@@ -8,7 +8,7 @@ from features.catalog.limits import FIELDS, LIMITS_FILE, MARKS, Severity, read_l
 from features.errors import ConfigError
 
 HEADER = ",".join(FIELDS)
-ROW = "google_merchant,item,id,50,characters,error,https://example.com,C,"
+ROW = "google_merchant,item,id,50,characters,error,https://example.com,C,,"
 
 
 def write(tmp_path, *rows, first="# compiled 2026-01-02"):
@@ -27,22 +27,26 @@ def test_a_limit_is_read_by_key():
 @pytest.mark.parametrize(
     ("mark", "checked", "severity"),
     [
-        ("C", "", Severity.ERROR),
-        ("C*", "", Severity.ERROR),
-        ("P", "", Severity.ERROR),
-        ("S", "", Severity.WARNING),
-        ("C/S", "", Severity.WARNING),
-        ("U", "", Severity.WARNING),
-        ("U", "2026-01-01", Severity.ERROR),
+        ("C", ",", Severity.ERROR),
+        ("C*", ",", Severity.ERROR),
+        ("P", ",", Severity.ERROR),
+        ("S", ",", Severity.WARNING),
+        ("C/S", ",", Severity.WARNING),
+        ("U", ",", Severity.WARNING),
+        ("U", "2026-01-01,notes", Severity.WARNING),
+        ("S", "2026-01-01,copy", Severity.WARNING),
+        ("U", "2026-01-01,page", Severity.ERROR),
     ],
 )
-def test_a_doubtful_limit_warns_until_somebody_checks_the_page(tmp_path, mark, checked, severity):
+def test_a_doubtful_limit_warns_until_somebody_checks_the_live_page(
+    tmp_path, mark, checked, severity
+):
     path = write(tmp_path, f"meta,item,id,100,characters,error,,{mark},{checked}")
     assert read_limits(path)["meta.item.id.characters"].severity is severity
 
 
 def test_doubt_never_raises_advice_to_a_warning(tmp_path):
-    path = write(tmp_path, "meta,item,id,100,characters,advice,,U,")
+    path = write(tmp_path, "meta,item,id,100,characters,advice,,U,,")
     assert read_limits(path)["meta.item.id.characters"].severity is Severity.ADVICE
 
 
@@ -56,6 +60,19 @@ def test_every_row_states_a_known_mark_and_a_positive_limit():
     for limit in read_limits().values():
         assert limit.mark in MARKS
         assert limit.limit > 0
+
+
+def test_every_row_says_when_it_was_compared_with_what():
+    limits = read_limits()
+    assert all(limit.date_checked == limits.compiled for limit in limits.values())
+    assert str(limits["google_merchant.item.title.characters"]) == (
+        "google_merchant.item.title.characters 150, mark S, checked 2026-11-22 against our notes on the vendor's format"
+    )
+
+
+def test_a_limit_nobody_compared_says_so(tmp_path):
+    limit = read_limits(write(tmp_path, ROW))["google_merchant.item.id.characters"]
+    assert str(limit) == "google_merchant.item.id.characters 50, mark C, never checked"
 
 
 def test_limits_of_one_object_by_field():
@@ -85,6 +102,12 @@ def test_an_unknown_key_names_the_nearest():
         pytest.param([ROW.replace("50", "fifty")], "# compiled 2026-01-02", "line 3: invalid", id="number"),
         pytest.param([ROW.replace(",C,", ",X,")], "# compiled 2026-01-02", "unknown mark 'X'", id="mark"),
         pytest.param([ROW.replace("error", "fatal")], "# compiled 2026-01-02", "line 3: 'fatal'", id="severity"),
+        pytest.param([f"{ROW[:-1]}2026-01-01,"], "# compiled 2026-01-02", "line 3: compared on 2026-01-01 with nothing", id="against nothing"),
+        pytest.param([f"{ROW}page"], "# compiled 2026-01-02", "line 3: compared on no day with page", id="no day"),
+        pytest.param([f"{ROW[:-1]}2026-01-01,hearsay"], "# compiled 2026-01-02", "one of notes, copy, page", id="against hearsay"),
+        pytest.param([f"{ROW[:-1]}2026-01-03,page"], "# compiled 2026-01-02", "after the table was compiled", id="later"),
+        pytest.param([f"{ROW[:-1]}2026-01-32,page"], "# compiled 2026-01-02", "line 3: ", id="no such day"),
+        pytest.param([ROW], "# compiled 2026-13-02", "line 1: ", id="no such month"),
         pytest.param(["meta,item"], "# compiled 2026-01-02", "its columns are not", id="short"),
     ],
 )  # fmt: skip
