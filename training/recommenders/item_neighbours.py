@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 from pydantic import Field
 
-from features.arrays import CodeArray, ScoreArray
-from training.recommenders.base import ModelConfig, Recommender
+from training.recommenders.base import ModelConfig
 from training.recommenders.observed import Observed
-from training.recommenders.top_k import Eligible, top_k_sparse
+from training.recommenders.relations import RelationModel, strongest
 
 _BM25_SATURATION = 1.2
 _BM25_LENGTH = 0.75
@@ -24,8 +22,12 @@ class ItemNeighboursConfig(ModelConfig):
 
     kind: Literal["item_neighbours"] = "item_neighbours"
 
-    similarity: Literal["cosine", "tfidf", "bm25"] = "tfidf"
-    """Weighting before the product of item columns; tfidf and bm25 discount persons who buy everything."""
+    similarity: Literal["cosine", "tfidf", "bm25", "rp3beta"] = "tfidf"
+    """Weighting before the product of item columns; tfidf and bm25 discount persons who buy everything. rp3beta is a walk
+    item - person - item that discounts popular ends."""
+
+    popularity_power: float = Field(default=0.6, ge=0, le=2)
+    """rp3beta alone: the chance of a walk is divided by (weight of its end) to this power."""
 
     neighbours: int = Field(default=10, ge=1, le=1_000)
     """Neighbours kept per item, the item itself among them."""
@@ -37,44 +39,50 @@ class ItemNeighboursConfig(ModelConfig):
     """Threads of the fit; the result does not depend on it."""
 
 
-class ItemNeighbours(Recommender[ItemNeighboursConfig]):
+class ItemNeighbours(RelationModel[ItemNeighboursConfig]):
     """Score = the person's decayed weights times the similarity of their items to the candidate."""
 
     config_type = ItemNeighboursConfig
 
-    def __init__(self, config: ItemNeighboursConfig) -> None:
-        super().__init__(config)
-        self._similarity = sp.csr_matrix((0, 0), dtype=np.float32)
-
     def _fit(self, observed: Observed) -> None:
-        from implicit.nearest_neighbours import ItemItemRecommender  # noqa: PLC0415 - slow import
-
         weights = observed.weights
         persons = np.bincount(weights.indices, minlength=weights.shape[1])
         kept = np.flatnonzero(persons >= self.config.minimum_persons)
         n_items = weights.shape[1]
         if len(kept) == 0:
-            self._similarity = sp.csr_matrix((n_items, n_items), dtype=np.float32)
+            self._relation = sp.csr_matrix((n_items, n_items), dtype=np.float32)
             return
-        neighbours = ItemItemRecommender(K=self.config.neighbours, num_threads=self.config.threads)
-        weighted = _weighted(weights[:, kept].astype(np.float64), self.config.similarity)
-        neighbours.fit(weighted, show_progress=False)
-        found = neighbours.similarity.tocoo()
-        self._similarity = sp.csr_matrix(
+        found = self._similarity(weights[:, kept].astype(np.float64)).tocoo()
+        self._relation = sp.csr_matrix(
             (found.data.astype(np.float32), (kept[found.row], kept[found.col])),
             shape=(n_items, n_items),
         )
 
-    def _rank(self, observed: Observed, k: int, eligible: Eligible) -> tuple[CodeArray, ScoreArray]:
-        return top_k_sparse(observed.weights @ self._similarity, k=k, eligible=eligible)
+    def _similarity(self, weights: sp.csr_matrix) -> sp.csr_matrix:
+        if self.config.similarity == "rp3beta":
+            return _walks(
+                weights, k=self.config.neighbours, popularity_power=self.config.popularity_power
+            )
+        from implicit.nearest_neighbours import ItemItemRecommender  # noqa: PLC0415 - slow import
 
-    def _state(self) -> Mapping[str, npt.NDArray[Any]]:
-        matrix = self._similarity
-        return {"data": matrix.data, "indices": matrix.indices, "indptr": matrix.indptr}
+        neighbours = ItemItemRecommender(K=self.config.neighbours, num_threads=self.config.threads)
+        neighbours.fit(_weighted(weights, self.config.similarity), show_progress=False)
+        return neighbours.similarity
 
-    def _restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-        parts = (arrays["data"], arrays["indices"], arrays["indptr"])
-        self._similarity = sp.csr_matrix(parts, shape=(self.n_items, self.n_items))
+
+def _walks(weights: sp.csr_matrix, *, k: int, popularity_power: float) -> sp.csr_matrix:
+    """Chance of going from an item to one of its persons and on to an item of theirs, over the end's weight to a power.
+
+    Source: Paudel et al. (2017), RP3beta.
+    """
+    of_items = np.asarray(weights.sum(axis=0)).ravel()
+    of_persons = np.asarray(weights.sum(axis=1)).ravel()
+    to_persons = weights.T.tocsr()
+    to_persons.data /= np.repeat(of_items, np.diff(to_persons.indptr))
+    to_items = weights.copy()
+    to_items.data /= np.repeat(of_persons, np.diff(to_items.indptr))
+    to_items.data /= of_items[to_items.indices] ** popularity_power
+    return strongest(to_persons, to_items, k=k)
 
 
 def _weighted(weights: sp.csr_matrix, similarity: str) -> sp.csr_matrix:

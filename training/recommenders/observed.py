@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import scipy.sparse as sp
 
-from features.arrays import CodeArray, FloatArray, IntArray, TextArray
+from features.arrays import BoolArray, CodeArray, FloatArray, IntArray, TextArray
 from features.histories import NO_CODE, AsOf
 from features.interactions import InteractionConfig, event_weights, interaction_matrix
 
@@ -42,6 +42,17 @@ class ItemEvents:
         """Row of each event, shape (n_events,)."""
         return np.repeat(np.arange(self.n_rows, dtype=np.int64), np.diff(self.offsets))
 
+    def of(self, keep: BoolArray) -> ItemEvents:
+        """The chosen events, mask of shape (n_events,); the rows stay."""
+        counts = np.bincount(self.rows()[keep], minlength=self.n_rows)
+        return ItemEvents(
+            offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            item=self.item[keep],
+            event=self.event[keep],
+            weight=self.weight[keep],
+            age_days=self.age_days[keep],
+        )
+
     def sessions(self, *, gap_days: float) -> tuple[IntArray, IntArray]:
         """Runs of events of one row without a pause longer than `gap_days`.
 
@@ -56,6 +67,26 @@ class ItemEvents:
         starts[1:] = (row[1:] != row[:-1]) | (self.age_days[:-1] - self.age_days[1:] > gap_days)
         session: IntArray = np.cumsum(starts) - 1
         return session, row[starts]
+
+    def newest_first(self) -> tuple[IntArray, IntArray]:
+        """The last event of each (row, item), row by row, newest first.
+
+        Returns:
+            Position of the event and its rank within the row (1 = newest), each shape (n_pairs,).
+        """
+        row = self.rows()
+        key = row * (1 + int(self.item.max(initial=0))) + self.item
+        _, from_end = np.unique(key[::-1], return_index=True)
+        position = len(key) - 1 - from_end
+        position = position[np.lexsort((-position, row[position]))]
+        row = row[position]
+        first = np.searchsorted(row, row)
+        return position, np.arange(len(row)) - first + 1
+
+    def places_from_end(self) -> IntArray:
+        """1 for the newest event of a row, 2 for the one before, ...; shape (n_events,)."""
+        places: IntArray = self.offsets[self.rows() + 1] - np.arange(len(self.item))
+        return places
 
 
 class Observed:
@@ -82,6 +113,10 @@ class Observed:
     def take(self, rows: npt.ArrayLike) -> Observed:
         """The chosen rows, in that order."""
         return Observed(self._history.take(rows), self._config, self._codes, n_items=self.n_items)
+
+    def under(self, config: InteractionConfig) -> Observed:
+        """The same rows and items with other event weights and another half-life."""
+        return Observed(self._history, config, self._codes, n_items=self.n_items)
 
     @cached_property
     def weights(self) -> sp.csr_matrix:

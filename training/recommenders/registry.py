@@ -1,4 +1,4 @@
-"""Every recommender by its `kind`."""
+"""Every recommender by its `kind`: those that stand alone, and the blend of them."""
 
 from __future__ import annotations
 
@@ -9,23 +9,13 @@ from pydantic import Field
 
 from features.errors import InputError
 from training.bundle import read_bundle
-from training.recommenders.als import Als, AlsConfig
 from training.recommenders.base import Recommender
-from training.recommenders.buy_again import BuyAgain, BuyAgainConfig
-from training.recommenders.item_neighbours import ItemNeighbours, ItemNeighboursConfig
-from training.recommenders.recent_popular import RecentPopular, RecentPopularConfig
+from training.recommenders.blend import Blend, BlendConfig
+from training.recommenders.single import SINGLE_RECOMMENDERS, AnySingleConfig
 
-RecommenderConfig = Annotated[
-    RecentPopularConfig | BuyAgainConfig | ItemNeighboursConfig | AlsConfig,
-    Field(discriminator="kind"),
-]
+RecommenderConfig = Annotated[AnySingleConfig | BlendConfig, Field(discriminator="kind")]
 
-RECOMMENDERS: Final[dict[str, type[Recommender[Any]]]] = {
-    "recent_popular": RecentPopular,
-    "buy_again": BuyAgain,
-    "item_neighbours": ItemNeighbours,
-    "als": Als,
-}
+RECOMMENDERS: Final[dict[str, type[Recommender[Any]]]] = {**SINGLE_RECOMMENDERS, "blend": Blend}
 
 
 def build(config: RecommenderConfig) -> Recommender[Any]:

@@ -95,8 +95,11 @@ def empty_lists(n_rows: int, k: int) -> tuple[CodeArray, ScoreArray]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _offer(items: CodeArray, scores: ScoreArray, filled: int, item: int, score: float) -> int:
-    """Insert an item at its place in one list; returns how many places are taken."""
+def offer(items: CodeArray, scores: ScoreArray, filled: int, item: int, score: float) -> int:
+    """Insert an item at its place in one list, in place; returns how many places are taken then.
+
+    Invariants: scores fall; equal scores are ordered by item code.
+    """
     place = filled
     while place > 0 and (
         score > scores[place - 1] or (score == scores[place - 1] and item < items[place - 1])
@@ -132,7 +135,7 @@ def _fill_sparse(
         for entry in range(indptr[row], indptr[row + 1]):
             item = indices[entry]
             if data[entry] > 0 and allowed[item] and barred_for[item] != row:
-                filled = _offer(items[row], scores[row], filled, item, data[entry])
+                filled = offer(items[row], scores[row], filled, item, data[entry])
 
 
 @numba.njit(cache=True, nogil=True)
@@ -153,7 +156,7 @@ def _fill_dense(
         threshold = np.float32(0)
         for item in range(dense.shape[1]):
             if dense[row, item] > threshold and allowed[item] and barred_for[item] != row:
-                filled = _offer(items[row], scores[row], filled, item, dense[row, item])
+                filled = offer(items[row], scores[row], filled, item, dense[row, item])
                 if filled == k:
                     threshold = scores[row, k - 1]
 

@@ -15,9 +15,13 @@ from features.tables import TIMESTAMP
 CUTOFF = datetime(2025, 6, 30, tzinfo=UTC)
 
 
-def build_histories(purchases):
-    """Histories of purchases, rows (person, item, days before the cut-off)."""
-    rows = list(purchases)
+def build_histories(events):
+    """Histories of rows (person, item, days before the cut-off[, event name]); a purchase where no name is given.
+
+    Events of one person at one moment keep their order.
+    """
+    names = [row[3] if len(row) > 3 else "purchase" for row in events]
+    rows = [row[:3] for row in events]
     text = pa.string()
     return Histories.from_events(
         pa.table(
@@ -27,7 +31,7 @@ def build_histories(purchases):
                 c.CATEGORY: pa.chunked_array([[None] * len(rows)], text),
                 c.TRANSACTION_ID: pa.chunked_array([[None] * len(rows)], text),
                 c.EVENT_ID: pa.chunked_array([[f"{n:06d}" for n in range(len(rows))]], text),
-                c.EVENT_NAME: pa.chunked_array([["purchase"] * len(rows)], text),
+                c.EVENT_NAME: pa.chunked_array([names], text),
                 c.TIME: pa.chunked_array(
                     [[CUTOFF - timedelta(days=d) for *_, d in rows]], TIMESTAMP
                 ),

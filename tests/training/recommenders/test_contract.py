@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 
 import numpy as np
@@ -11,25 +12,75 @@ from features.config import validate
 from features.errors import InputError
 from training.fit_recommender import RecommenderTrainingConfig
 from training.recommenders.als import Als, AlsConfig
+from training.recommenders.attributes import ItemAttributes
 from training.recommenders.base import Recommender
+from training.recommenders.basket_share import BasketShare, BasketShareConfig
+from training.recommenders.blend import Blend, BlendConfig, MemberConfig
+from training.recommenders.bpr import Bpr, BprConfig
 from training.recommenders.buy_again import BuyAgain, BuyAgainConfig
+from training.recommenders.category_best_sellers import (
+    CategoryBestSellers,
+    CategoryBestSellersConfig,
+)
+from training.recommenders.co_purchase import (
+    Complements,
+    ComplementsConfig,
+    Substitutes,
+    SubstitutesConfig,
+)
+from training.recommenders.content import Content, ContentConfig
+from training.recommenders.ease import Ease, EaseConfig
 from training.recommenders.item_neighbours import ItemNeighbours, ItemNeighboursConfig
+from training.recommenders.last_viewed import LastViewed, LastViewedConfig
+from training.recommenders.next_basket import NextBasket, NextBasketConfig
+from training.recommenders.open_cart import OpenCart, OpenCartConfig
 from training.recommenders.recent_popular import RecentPopular, RecentPopularConfig
 from training.recommenders.registry import RECOMMENDERS, build, load
+from training.recommenders.reminders import Reminders, RemindersConfig
+from training.recommenders.sequential_rules import SequentialRules, SequentialRulesConfig
+from training.recommenders.session_neighbours import SessionNeighbours, SessionNeighboursConfig
+
+PURCHASES = {"purchase": 1.0}
+TOGETHER = {"gap_days": 10.0, "minimum_baskets": 1}
 
 CASES = {
     RecentPopular: RecentPopularConfig(),
+    LastViewed: LastViewedConfig(weights=PURCHASES, length=4),
+    OpenCart: OpenCartConfig(
+        weights=PURCHASES, fills=("purchase",), empties=(), window_days=12.0, **TOGETHER
+    ),
+    CategoryBestSellers: CategoryBestSellersConfig(),
     BuyAgain: BuyAgainConfig(half_life_days=20),
+    Reminders: RemindersConfig(),
+    BasketShare: BasketShareConfig(popularity=0.02),
+    NextBasket: NextBasketConfig(neighbours=3, maximum_persons=12),
     ItemNeighbours: ItemNeighboursConfig(neighbours=6, minimum_persons=2),
+    SessionNeighbours: SessionNeighboursConfig(gap_days=10),
+    SequentialRules: SequentialRulesConfig(gap_days=10, steps=10, fade=1.0),
+    Complements: ComplementsConfig(minimum_lift=1, **TOGETHER),
+    Substitutes: SubstitutesConfig(),
+    Content: ContentConfig(),
     Als: AlsConfig(factors=3, seed=1),
+    Bpr: BprConfig(factors=4, seed=1, learning_rate=0.1),
+    Ease: EaseConfig(grid=(1.0, 5.0, 25.0)),
+    Blend: BlendConfig(
+        members=(
+            MemberConfig(share=1.0, model=BuyAgainConfig()),
+            MemberConfig(share=0.5, model=ItemNeighboursConfig(minimum_persons=2)),
+        )
+    ),
 }
+"""One setting per model, fit for the small shop of purchases."""
+
+IMPERSONAL = {"recent_popular"}
 
 every_model = pytest.mark.parametrize("config", CASES.values(), ids=lambda config: config.kind)
 
 
 def _subclasses(parent):
     for child in parent.__subclasses__():
-        yield child
+        if not inspect.isabstract(child):
+            yield child
         yield from _subclasses(child)
 
 
@@ -41,9 +92,17 @@ def test_every_recommender_is_registered_and_covered_here():
     )
 
 
+def shelf():
+    """What the catalog says: the taste is the category."""
+    ids = np.array([f"{taste}{item:02d}" for taste in "ba" for item in range(11)], dtype=object)
+    titles = np.array([f"{item[0]} thing {item[1:]}" for item in ids], dtype=object)
+    categories = np.array([f"shop > {item[0]}" for item in ids], dtype=object)
+    return ItemAttributes(ids, {"category": categories, "title": titles})
+
+
 @pytest.fixture
 def fitted(histories, cutoff):
-    return lambda config: build(config).fit(histories.everyone(cutoff))
+    return lambda config: build(config).fit(histories.everyone(cutoff), attributes=shelf())
 
 
 @every_model
@@ -108,11 +167,10 @@ def test_a_person_unknown_at_training_is_served_from_history(
     config, histories, purchases, make_histories, cutoff
 ):
     without = make_histories([row for row in purchases if row[0] != "p03"])
-    model = build(config).fit(without.everyone(cutoff))
+    model = build(config).fit(without.everyone(cutoff), attributes=shelf())
     ranked = model.recommend(histories.everyone(cutoff).take([3]), k=5)
     assert (ranked.items >= 0).all()
-    if config.kind != "recent_popular":
-        assert (ranked.scores > 0).any()
+    assert (ranked.scores > 0).any() == (config.kind not in IMPERSONAL)
 
 
 @every_model
@@ -127,7 +185,7 @@ def test_persons_without_events_change_nothing(config, fitted, histories, cutoff
     everyone = histories.everyone(cutoff)
     padded = histories.as_of([-1, *range(14)], everyone.time[0])
     first = fitted(config).recommend(everyone, k=6)
-    second = build(config).fit(padded).recommend(everyone, k=6)
+    second = build(config).fit(padded, attributes=shelf()).recommend(everyone, k=6)
     np.testing.assert_array_equal(first.items, second.items)
 
 
@@ -183,7 +241,7 @@ def test_future_rows_change_nothing(config, fitted, purchases, make_histories, h
     later = [("p00", "a-new-item", 0.0), ("p07", "b03", -2.0), ("p99", "zz", -5.0)] * 30
     longer = make_histories([*purchases, *later])
     now = fitted(config)
-    then = build(config).fit(longer.everyone(cutoff))
+    then = build(config).fit(longer.everyone(cutoff), attributes=shelf())
     assert now.item_ids.tolist() == then.item_ids.tolist()
     first = now.recommend(histories.everyone(cutoff), k=6)
     second = then.recommend(longer.everyone(cutoff), k=6)
@@ -241,7 +299,7 @@ def test_bad_arguments_are_refused(config, fitted, histories, cutoff):
 @every_model
 def test_a_history_without_weighted_events_is_refused(config, histories):
     with pytest.raises(InputError, match=r"have no event of \['purchase'\].*Check as_of"):
-        build(config).fit(histories.as_of(np.arange(14), histories.time.min()))
+        build(config).fit(histories.as_of(np.arange(14), histories.time.min()), attributes=shelf())
 
 
 @every_model
@@ -252,17 +310,39 @@ def test_another_kind_of_bundle_is_refused(config, fitted, tmp_path):
         other.load(tmp_path / "bundle")
 
 
-@pytest.mark.parametrize(
-    ("config", "least"),
-    [(CASES[BuyAgain], 1.0), (CASES[ItemNeighbours], 0.9), (CASES[Als], 0.7)],
-    ids=["buy_again", "item_neighbours", "als"],
-)
-def test_personal_models_find_the_taste(config, least, fitted, histories, cutoff):
+FLOORS = {
+    "last_viewed": 0.6,
+    "open_cart": 0.8,
+    "category_best_sellers": 0.9,
+    "buy_again": 1.0,
+    "reminders": 1.0,
+    "basket_share": 1.0,
+    "next_basket": 0.9,
+    "item_neighbours": 0.9,
+    "session_neighbours": 0.9,
+    "sequential_rules": 0.9,
+    "complements": 0.9,
+    "substitutes": 0.9,
+    "content": 1.0,
+    "als": 0.7,
+    "bpr": 0.8,
+    "ease": 0.9,
+    "blend": 0.9,
+}
+"""Share of a list that fits the person's taste, which half of the items does by chance."""
+
+
+def test_every_personal_model_has_a_floor():
+    assert set(FLOORS) == set(RECOMMENDERS) - IMPERSONAL
+
+
+@pytest.mark.parametrize("kind", FLOORS)
+def test_personal_models_find_the_taste(kind, fitted, histories, cutoff):
     """Persons 0-8 only bought a-items (and b00), the others b-items."""
-    model = fitted(config)
+    model = fitted(CASES[RECOMMENDERS[kind]])
     ranked = model.recommend(histories.everyone(cutoff), k=5)
     same = [
         [(item[0] == "a") == (row < 9) for item in items if item != "b00"]
         for row, items in enumerate(ranked.ids())
     ]
-    assert np.mean(np.concatenate(same)) >= least
+    assert np.mean(np.concatenate(same)) >= FLOORS[kind]

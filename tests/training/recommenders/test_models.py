@@ -111,5 +111,5 @@ def test_another_seed_gives_other_factors(histories, cutoff):
 
 def test_a_bundle_of_no_recommender_is_refused(tmp_path):
     write_bundle(tmp_path / "b", kind="uplift", config=BuyAgainConfig())
-    with pytest.raises(InputError, match="kind 'uplift'; recommenders are als, buy_again"):
+    with pytest.raises(InputError, match="kind 'uplift'; recommenders are als, basket_share"):
         load(tmp_path / "b")
