@@ -41,7 +41,7 @@ class ItemCounts:
 
     Attributes:
         as_of: microseconds since 1970 UTC.
-        item_ids: shape (n_items,), sorted text.
+        item_ids: shape (n_items,), sorted text; items without a counted event are left out.
         events: shape (n_items, n_stages, n_windows), events of each of `ITEM_STAGES` in each of the windows.
         reach: shape (n_items, n_stages), persons who in 90 days at least viewed, at least carted, bought the item: a
             person counts at every stage up to the deepest one, so a tag that was missed does no harm.
@@ -51,7 +51,8 @@ class ItemCounts:
         first_seen: shape (n_items,), microseconds of the first counted event, the largest int64 = none.
         last_sold: shape (n_items,), microseconds of the last purchase, the smallest int64 = none.
 
-    Invariants: the counts of two parts with different persons add up to those of both together.
+    Invariants: the counts of two parts with different persons add up to those of both together; events at or after `as_of`
+    change nothing.
     """
 
     as_of: int
@@ -90,16 +91,17 @@ class ItemCounts:
             columns.n_items,
         )
         gaps, gap_days = _count_gaps(*rows, columns.quantity, columns.reversals, columns.n_items)
+        seen = first_seen != _LATEST
         return cls(
             as_of=as_of,
-            item_ids=columns.item_ids,
-            events=events.cumsum(axis=2),
-            reach=reach,
-            revenue=revenue,
-            gaps=gaps,
-            gap_days=gap_days,
-            first_seen=first_seen,
-            last_sold=last_sold,
+            item_ids=columns.item_ids[seen],
+            events=events.cumsum(axis=2)[seen],
+            reach=reach[seen],
+            revenue=revenue[seen],
+            gaps=gaps[seen],
+            gap_days=gap_days[seen],
+            first_seen=first_seen[seen],
+            last_sold=last_sold[seen],
         )
 
     def aligned(self, item_ids: TextArray) -> ItemCounts:

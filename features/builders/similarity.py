@@ -43,7 +43,7 @@ class CoOccurrence:
 
     Attributes:
         as_of: microseconds since 1970 UTC.
-        item_ids: shape (n_items,), sorted text.
+        item_ids: shape (n_items,), sorted text; items that nobody took up are left out.
         persons: CSR float64, shape (n_items, n_items), persons who took up both; the diagonal holds those of one item.
 
     Invariants: the counts of two parts with different persons add up to those of both together.
@@ -78,7 +78,9 @@ class CoOccurrence:
         cells = (np.ones(keep.sum()), (row[keep], columns.item[position[keep]]))
         took = sp.coo_matrix(cells, shape=(len(history), columns.n_items)).tocsr()
         took.data[:] = 1.0
-        return cls(int(moments[0]), columns.item_ids, (took.T @ took).tocsr())
+        taken_up = np.flatnonzero(np.bincount(took.indices, minlength=columns.n_items))
+        took = took[:, taken_up]
+        return cls(int(moments[0]), columns.item_ids[taken_up], (took.T @ took).tocsr())
 
     def __add__(self, other: CoOccurrence) -> CoOccurrence:
         """The counts over the persons of both parts.
