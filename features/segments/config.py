@@ -10,7 +10,6 @@ from pydantic import Field, model_validator
 from features.config import BaseConfig
 from features.interactions import EventName
 from features.segments.intent import IntentConfig
-from features.segments.replenishment import ReplenishmentConfig
 from features.segments.value import ValueConfig
 from features.segments.windows import STANDARD, Windows
 
@@ -163,9 +162,6 @@ class SegmentsConfig(BaseConfig):
 
     intent: IntentConfig = IntentConfig()
     """Tiers of the intent score."""
-
-    replenishment: ReplenishmentConfig = ReplenishmentConfig()
-    """Usual days between two purchases."""
 
     @model_validator(mode="after")
     def _every_segment_has_its_place(self) -> Self:

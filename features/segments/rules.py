@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from features import columns as c
 from features.arrays import BoolArray, CodeArray, FloatArray, IntArray, TextArray
+from features.builders.knowledge import Knowledge
 from features.histories import MICROSECONDS_PER_DAY, NO_CODE, AsOf, Histories
 from features.segments import config as kinds
 from features.segments.cart import open_carts
@@ -50,7 +51,7 @@ class SegmentFacts:
         as_of: the moment of decision.
         currency: of all money.
         items: item_id and one column per feed attribute.
-        intervals: as `estimate_intervals` gives them.
+        knowledge: the whole shop as of the moment.
         cuts: limits of the value tiers.
         scores: person_id and score; None = nobody has one.
         stages: person_id and lifecycle_stage; None = no CRM.
@@ -59,7 +60,7 @@ class SegmentFacts:
     as_of: datetime
     currency: str
     items: pa.Table
-    intervals: pa.Table
+    knowledge: Knowledge
     cuts: ValueCuts
     scores: pa.Table | None = None
     stages: pa.Table | None = None
@@ -101,7 +102,7 @@ class People:
     @cached_property
     def values(self) -> PersonValues:
         """Worth of each person."""
-        return person_values(self.histories, self.config.value, as_of=self.facts.as_of)
+        return person_values(self.histories, as_of=self.facts.as_of)
 
     @cached_property
     def value_tiers(self) -> npt.NDArray[np.str_]:
@@ -274,7 +275,7 @@ def _post_purchase(definition: kinds.PostPurchase, people: People) -> Members:
 def _replenishment(definition: kinds.Replenishment, people: People) -> Members:
     due = due_items(
         people.history,
-        people.facts.intervals,
+        people.facts.knowledge,
         lead_days=definition.lead_days,
         overdue_days=definition.overdue_days,
     )

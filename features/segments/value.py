@@ -12,9 +12,9 @@ from pydantic import Field
 
 from features import columns as c
 from features.arrays import FloatArray, IntArray
+from features.builders.spend import Spend
 from features.config import BaseConfig
-from features.histories import MICROSECONDS_PER_DAY, Histories
-from features.segments.purchases import kept_purchases
+from features.histories import Histories
 
 HIGH: Final = "high"
 MEDIUM: Final = "medium"
@@ -29,9 +29,6 @@ _INNER: Final = np.arange(1, RFM_SCORES) / RFM_SCORES
 class ValueConfig(BaseConfig):
     """What counts as worth, and how many are at the top."""
 
-    window_days: float | None = Field(default=365, gt=0)
-    """Purchases older than this do not count; null = all do."""
-
     high_share: float = Field(default=0.2, gt=0, lt=1)
     """Share of customers with net revenue that are `high`."""
 
@@ -44,9 +41,9 @@ class PersonValues:
     """Worth of n persons, in person order.
 
     Attributes:
-        recency_days: shape (n,), days since the last kept order, NaN = none in the window.
-        orders: shape (n,), orders of which something was kept.
-        revenue: shape (n,), money less refunds, >= 0.
+        recency_days: shape (n,), days since the last kept order of 365 days, NaN = none.
+        orders: shape (n,), orders of 365 days of which something was kept.
+        revenue: shape (n,), their money less refunds, >= 0.
     """
 
     recency_days: FloatArray
@@ -70,21 +67,17 @@ class ValueCuts:
     money: FloatArray
 
 
-def person_values(histories: Histories, config: ValueConfig, *, as_of: datetime) -> PersonValues:
+def person_values(histories: Histories, *, as_of: datetime) -> PersonValues:
     """What each person was worth before `as_of`.
 
     Invariants: a person with nothing but refunds is worth 0; unchanged by events and refunds at or after `as_of`.
     """
-    everyone = histories.everyone(as_of)
-    bought = kept_purchases(everyone, window_days=config.window_days)
-    n = histories.n_persons
-    last = np.full(n, -1, np.int64)
-    np.maximum.at(last, bought.row, histories.time[bought.position])
-    age = (everyone.time - last) / MICROSECONDS_PER_DAY
+    spend = Spend.of(histories.everyone(as_of))
+    buys = spend.orders > 0
     return PersonValues(
-        recency_days=np.where(last >= 0, age, np.nan),
-        orders=np.bincount(bought.row[bought.begins_order], minlength=n).astype(np.int64),
-        revenue=np.bincount(bought.row, bought.value, minlength=n).astype(np.float64),
+        recency_days=np.where(buys, spend.last_days, np.nan),
+        orders=spend.orders.astype(np.int64),
+        revenue=np.where(buys, spend.money, 0.0),
     )
 
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from features import columns as c
-from features.segments.replenishment import ReplenishmentConfig, estimate_intervals, merge_gaps
+from features.builders.knowledge import Knowledge
 from features.segments.rules import SegmentFacts
 from features.segments.value import PersonValues, ValueConfig, value_cuts
 
@@ -19,7 +19,7 @@ def make_facts(day):
         table = pa.table(items)
         nobody = PersonValues(np.empty(0), np.empty(0, np.int64), np.empty(0))
         usual = {
-            "intervals": estimate_intervals(merge_gaps([]), table, ReplenishmentConfig()),
+            "knowledge": Knowledge.of(),
             "cuts": value_cuts([nobody], ValueConfig()),
         }
         return SegmentFacts(as_of=day(at), currency="USD", items=table, **usual | given)

@@ -8,20 +8,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features import columns as c
+from features.builders.item_attributes import ItemAttributes
+from features.builders.item_counts import ItemCounts
+from features.builders.knowledge import Knowledge
 from features.config import validate
 from features.contracts import check
 from features.errors import ConfigError
 from features.histories import Histories
 from features.segments.config import SegmentsConfig
 from features.segments.members import find_members, find_tiers
-from features.segments.replenishment import (
-    ReplenishmentConfig,
-    count_gaps,
-    estimate_intervals,
-    merge_gaps,
-)
 from features.segments.value import ValueConfig, person_values, value_cuts
 from features.tables import EVENT_NAMES, PERSON_TIERS, SEGMENTS
+
+
+def shop_of(histories, at):
+    items = pa.table(
+        {
+            c.ITEM_ID: ["x", "y"],
+            c.CATEGORY: ["tea", "tea"],
+            c.PRICE: [1.0, 1.0],
+            c.AVAILABILITY: ["in_stock", "in_stock"],
+        }
+    )
+    attributes = ItemAttributes.from_items(items, known_at=at)
+    return Knowledge.of(counts=ItemCounts.of(histories.everyone(at)), attributes=attributes)
 
 
 def config_of(**definitions):
@@ -147,25 +157,22 @@ def test_an_unknown_feed_attribute_is_a_config_error(site, make_facts):
 
 
 def test_due_items_make_a_member(make_histories, make_facts, day):
-    histories = make_histories(
-        *(("a", at, "x", f"t{at}", 1.0) for at in (0, 10, 20)), ("b", 18, "y", "t", 1.0)
-    )
-    facts = make_facts(29)
-    gaps = merge_gaps([count_gaps(histories, as_of=day(29))])
-    intervals = estimate_intervals(gaps, facts.items, ReplenishmentConfig(minimum_repeats=2))
+    rows = [("a", at, "x", f"t{at}", 1.0) for at in range(0, 60, 10)]
+    histories = make_histories(*rows, ("b", 48, "y", "t", 1.0))
+    shop = shop_of(histories, day(59))
     config = config_of(due={"kind": "replenishment", "lead_days": 2, "overdue_days": 5})
-    rows = find_members(histories, config, make_facts(29, intervals=intervals)).to_pylist()
+    found = find_members(histories, config, make_facts(59, knowledge=shop)).to_pylist()
     shown = [c.PERSON_ID, c.ITEMS, c.DUE_AT, c.EXPIRES, c.INTERVAL_SOURCE, c.RECO_KIND, c.WINDOW]
-    assert [tuple(row[name] for name in shown) for row in rows] == [
-        ("a", ["x"], day(30), day(35), "item", "replenishment", None),
-        ("b", ["y"], day(28), day(33), "category", "replenishment", None),
+    assert [tuple(row[name] for name in shown) for row in found] == [
+        ("a", ["x"], day(60), day(65), "item", "replenishment", None),
+        ("b", ["y"], day(58), day(63), "category", "replenishment", None),
     ]
 
 
 def test_tiers_of_value_intent_and_lifecycle(site, make_facts, day):
     facts = make_facts(
         10,
-        cuts=value_cuts([person_values(site, ValueConfig(), as_of=day(10))], ValueConfig()),
+        cuts=value_cuts([person_values(site, as_of=day(10))], ValueConfig()),
         scores=pa.table({c.PERSON_ID: ["carter", "viewer"], c.SCORE: [0.8, 0.01]}),
         stages=pa.table({c.PERSON_ID: ["viewer", "nobody"], c.LIFECYCLE_STAGE: ["trial", "trial"]}),
     )

@@ -1,106 +1,92 @@
-"""Intervals by hand, the category's where an item has too few repeats, merged from parts."""
+"""What is due by hand: mean gap of the item, or of its category where there are too few repeats."""
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from features import columns as c
-from features.histories import Histories
-from features.segments.replenishment import (
-    ReplenishmentConfig,
-    count_gaps,
-    due_items,
-    estimate_intervals,
-    merge_gaps,
-)
+from features.builders.item_attributes import ItemAttributes
+from features.builders.item_counts import ItemCounts
+from features.builders.knowledge import Knowledge
+from features.builders.replenishment import MIN_ITEM_GAPS
+from features.histories import Histories, microseconds
+from features.segments.replenishment import due_items
 from features.tables import REVERSALS
 
-ITEMS = pa.table({c.ITEM_ID: ["x", "y", "z"], c.CATEGORY: ["tea", "tea", "cups"]})
+GAPS = (10, 14, 12, 11, 13)  # of x: mean 12, just enough
+
+
+def shop_of(histories, at):
+    items = pa.table(
+        {
+            c.ITEM_ID: ["x", "y", "z"],
+            c.CATEGORY: ["tea", "tea", "cups"],
+            c.PRICE: [1.0, 1.0, 1.0],
+            c.AVAILABILITY: ["in_stock"] * 3,
+        }
+    )
+    attributes = ItemAttributes.from_items(items, known_at=at)
+    return Knowledge.of(counts=ItemCounts.of(histories.everyone(at)), attributes=attributes)
 
 
 @pytest.fixture
-def shop(make_histories):
-    return make_histories(
-        ("a", 0, "x", "t1", 1.0),
-        ("a", 0, "x", "t2", 1.0),
-        ("a", 10, "x", "t3", 1.0),
-        ("a", 24, "x", "t4", 1.0),
-        ("b", 0, "x", "t5", 1.0),
-        ("b", 12, "x", "t6", 1.0),
-        ("b", 20, "y", "t7", 1.0),
-        ("c", 20, "z", "t8", 1.0),
-    )
-
-
-def intervals(histories, day, at, repeats):
-    gaps = merge_gaps([count_gaps(histories, as_of=day(at))])
-    table = estimate_intervals(gaps, ITEMS, ReplenishmentConfig(minimum_repeats=repeats))
-    return [tuple(row.values()) for row in table.to_pylist()]
-
-
-def test_the_interval_is_the_median_gap_and_lent_within_the_category(shop, day):
-    # gaps of x: 10, 14, 12; the second purchase of day 0 is the same occasion
-    assert intervals(shop, day, 30, 3) == [("x", 12.0, "item"), ("y", 12.0, "category")]
-
-
-def test_too_few_repeats_give_no_interval(shop, day):
-    assert intervals(shop, day, 30, 4) == []
-
-
-def test_gaps_after_the_moment_are_not_seen(shop, day):
-    assert intervals(shop, day, 24, 1) == [("x", 10.0, "item"), ("y", 10.0, "category")]
-
-
-def test_a_purchase_taken_back_is_no_occasion(make_events, day):
-    events = make_events(
-        ("a", 0, "x", "t1", 1.0), ("a", 4, "x", "t2", 1.0), ("a", 10, "x", "t3", 1.0),
-        ("a", 5, "x", "t2", 1.0, "refund"),
-    )  # fmt: skip
-    back = pa.Table.from_pylist(
-        [{c.REFUND_EVENT_ID: "e003", c.EVENT_ID: "e001", c.QUANTITY: 1.0, c.VALUE: 1.0}],
-        schema=REVERSALS.schema,
-    )
-    gaps = count_gaps(Histories.from_events(events, back), as_of=day(30))
-    assert gaps.to_pylist() == [{c.ITEM_ID: "x", c.GAP_DAYS: 10, c.COUNT: 1}]
-
-
-def test_parts_add_up_in_any_order(make_events, day):
-    rows = [("a", d, "x", f"a{d}", 1.0) for d in (0, 7, 14)]
-    rows += [("b", d, "x", f"b{d}", 1.0) for d in (0, 7)]
-    rows += [("b", d, "y", f"c{d}", 1.0) for d in (0, 3)]
-    parts = [
-        count_gaps(
-            Histories.from_events(make_events(*(r for r in rows if r[0] == p))), as_of=day(30)
-        )
-        for p in "ab"
+def rows():
+    days = np.concatenate([[0], np.cumsum(GAPS)]).tolist()
+    return [
+        *(("a", at, "x", f"t{at}", 1.0) for at in days),
+        ("b", 55, "x", "b1", 1.0),
+        ("b", 52, "y", "b2", 1.0),
+        ("c", 55, "z", "c1", 1.0),
     ]
-    whole = merge_gaps([count_gaps(Histories.from_events(make_events(*rows)), as_of=day(30))])
-    assert merge_gaps(parts).equals(whole)
-    assert merge_gaps(parts[::-1]).equals(whole)
-    assert whole[c.COUNT].to_pylist() == [3, 1]
 
 
 @pytest.mark.parametrize(
     ("at", "lead", "overdue", "due"),
     [
-        (32.9, 3, 0, []),
-        (33, 3, 0, [("a", "x", 0)]),
-        (36, 0, 0, [("a", "x", 0)]),
-        (36.1, 0, 0, []),
-        (36.1, 0, 1, [("a", "x", 0)]),
-        (36, 0, 15, [("a", "x", 0), ("b", "x", 0), ("b", "y", 1)]),
+        (62, 1.9, 0, []),
+        (62, 2, 0, [("b", "y", True)]),
+        (64, 0, 0, [("b", "y", True)]),
+        (64.1, 0, 0, []),
+        (65, 2, 1, [("b", "y", True), ("b", "x", False)]),
+        (72, 0, 0, [("a", "x", False)]),
     ],
 )
-def test_an_item_is_due_from_lead_to_overdue(shop, day, at, lead, overdue, due):
-    table = estimate_intervals(
-        merge_gaps([count_gaps(shop, as_of=day(30))]), ITEMS, ReplenishmentConfig(minimum_repeats=3)
+def test_an_item_is_due_from_lead_to_overdue(make_histories, day, rows, at, lead, overdue, due):
+    histories = make_histories(*rows)
+    assert len(GAPS) == MIN_ITEM_GAPS
+    found = due_items(
+        histories.everyone(day(at)),
+        shop_of(histories, day(61)),
+        lead_days=lead,
+        overdue_days=overdue,
     )
-    found = due_items(shop.everyone(day(at)), table, lead_days=lead, overdue_days=overdue)
-    rows = zip(
-        shop.person_ids[found.row],
-        shop.item_ids[found.item],
+    lines = zip(
+        histories.person_ids[found.row],
+        histories.item_ids[found.item],
         found.by_category.tolist(),
         strict=True,
     )
-    assert list(rows) == due
+    assert list(lines) == due
+
+
+def test_due_counts_from_the_last_purchase_that_was_kept(make_events, day, rows):
+    events = make_events(*rows, ("b", 58, "x", "b3", 1.0), ("b", 59, "x", "b3", 1.0, "refund"))
+    names = [f"e{len(rows) + n:03d}" for n in (1, 0)]
+    back = pa.Table.from_pylist(
+        [{c.REFUND_EVENT_ID: names[0], c.EVENT_ID: names[1], c.QUANTITY: 1.0, c.VALUE: 1.0}],
+        schema=REVERSALS.schema,
+    )
+    histories = Histories.from_events(events, back)
+    view = histories.everyone(day(67))
+    found = due_items(view, shop_of(histories, day(61)), lead_days=0.5, overdue_days=0.5)
+    assert histories.person_ids[found.row].tolist() == ["b"]
+    assert found.bought.tolist() == [microseconds(day(55))]
+    assert found.due.tolist() == [microseconds(day(55 + np.mean(GAPS)))]
+
+
+def test_without_intervals_nothing_is_due(make_histories, day, rows):
+    histories = make_histories(*rows)
+    found = due_items(histories.everyone(day(64)), Knowledge.of(), lead_days=99, overdue_days=99)
+    assert len(found.row) == 0
