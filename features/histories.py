@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import numba
@@ -21,9 +22,11 @@ import pyarrow.compute as pc
 
 from features import columns as c
 from features.arrays import BoolArray, CodeArray, FloatArray, IntArray, TextArray
+from features.event_columns import COLUMNS, EventColumns, in_two_threads
+from features.event_ids import EventIds, IdPiece
 from features.kernels import helper
+from features.person_sort import gather, person_order
 from features.reversals import Reversals, as_arrays, find_reversals, from_arrays, kept_reversals
-from features.tables import EVENT_NAMES
 
 MICROSECONDS_PER_DAY: Final = 86_400_000_000
 NO_CODE: Final = -1
@@ -45,7 +48,8 @@ class Histories:
         event: shape (n_events,), int8 position in `features.tables.EVENT_NAMES`.
         item: shape (n_events,), int32 item code, -1 = the event has no item.
         category: shape (n_events,), int32 category code, -1 = the event names no category.
-        transaction: shape (n_events,), int32 code of the transaction, -1 = none.
+        transaction: shape (n_events,), a number of 63 bits for the text of the transaction id, the same in every build, -1 =
+            none; two transactions of one person share it once in 10^18 pairs.
         quantity: shape (n_events,), units, NaN = not recorded.
         value: shape (n_events,), money in the project's currency, NaN = not recorded; before refunds.
         reversals: when how much of each event was taken back. Only `net_value`, `net_quantity` and `is_taken_back` of
@@ -60,7 +64,7 @@ class Histories:
     event: npt.NDArray[np.int8]
     item: CodeArray
     category: CodeArray
-    transaction: CodeArray
+    transaction: IntArray
     quantity: FloatArray
     value: FloatArray
     reversals: Reversals
@@ -76,30 +80,50 @@ class Histories:
     @classmethod
     def from_events(cls, events: pa.Table, reversals: pa.Table | None = None) -> Histories:
         """Build the layout from a checked events table and its checked reversals table, in any row order."""
-        person_ids, person = _encode(events[c.PERSON_ID])
-        item_ids, item = _encode(events[c.ITEM_ID])
-        category_ids, category = _encode(events[c.CATEGORY])
-        _, transaction = _encode(events[c.TRANSACTION_ID])
-        _, event_rank = _encode(events[c.EVENT_ID])
-        names = pc.index_in(events[c.EVENT_NAME], value_set=pa.array(EVENT_NAMES))
-        time = events[c.TIME].cast(pa.int64()).to_numpy()
-        order = np.lexsort((event_rank, time, person))
-        counts = np.bincount(person, minlength=len(person_ids))
-        place = np.empty(len(order), np.int64)
-        place[order] = np.arange(len(order))
+        columns = EventColumns()
+        arrays = {
+            name: columns.take_in(name, events[source].chunks, rows=events.num_rows)
+            for name, source in COLUMNS.items()
+        }
+        chunks = events[c.EVENT_ID].chunks
+        event_ids = EventIds([IdPiece(len(chunk), partial(_same, chunk)) for chunk in chunks])
+        return cls.from_columns(columns, arrays, event_ids, reversals)
+
+    @classmethod
+    def from_columns(
+        cls,
+        columns: EventColumns,
+        arrays: dict[str, npt.NDArray[Any]],
+        event_ids: EventIds,
+        reversals: pa.Table | None = None,
+    ) -> Histories:
+        """Build the layout from columns that were taken in.
+
+        Args:
+            columns: what took them in.
+            arrays: by name, each of shape (n_events,), in the order of the rows; emptied on the way.
+            event_ids: of the rows.
+            reversals: a checked reversals table.
+        """
+        (person_ids, place), (item_ids, item), (category_ids, category) = in_two_threads(
+            [columns.persons.in_order, columns.items.in_order, columns.categories.in_order]
+        )
+        order = person_order(arrays.pop("person"), place, arrays.pop("time"), event_ids.take)
+        places = {"item": item, "category": category}
+
+        def sort(name: str) -> npt.NDArray[Any]:
+            return gather(arrays.pop(name), order.row, places.get(name))
+
+        names = sorted(arrays)
+        taken = in_two_threads([partial(sort, name) for name in names])
         return cls(
             person_ids=person_ids,
             item_ids=item_ids,
             category_ids=category_ids,
-            offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-            time=time[order],
-            event=names.to_numpy().astype(np.int8)[order],
-            item=item[order],
-            category=category[order],
-            transaction=transaction[order],
-            quantity=_numbers(events[c.QUANTITY])[order],
-            value=_numbers(events[c.VALUE])[order],
-            reversals=find_reversals(reversals, events[c.EVENT_ID], time, place),
+            offsets=order.offsets,
+            time=order.time,
+            reversals=find_reversals(reversals, event_ids, order.time, order.row),
+            **dict(zip(names, taken, strict=True)),
         )
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -215,23 +239,8 @@ def microseconds(moment: datetime) -> int:
     return int(pa.scalar(moment, pa.timestamp("us", tz="UTC")).value)
 
 
-def _encode(values: pa.ChunkedArray) -> tuple[TextArray, CodeArray]:
-    """Sorted distinct ids and the code of each row (-1 for null); independent of row order."""
-    encoded = values.combine_chunks().dictionary_encode()
-    ids = encoded.dictionary.to_numpy(zero_copy_only=False).astype(object)
-    order = np.argsort(ids, kind="stable")
-    code_of = np.empty(len(ids), np.int32)
-    code_of[order] = np.arange(len(ids), dtype=np.int32)
-    codes = np.full(len(values), NO_CODE, np.int32)
-    valid = values.is_valid().to_numpy()
-    codes[valid] = code_of[encoded.indices.drop_null().to_numpy()]
-    return ids[order], codes
-
-
-def _numbers(values: pa.ChunkedArray) -> FloatArray:
-    filled = pc.fill_null(values, float("nan"))
-    numbers: FloatArray = filled.to_numpy()
-    return numbers
+def _same(chunk: pa.Array) -> pa.Array:
+    return chunk
 
 
 def _positions(ids: pa.ChunkedArray | pa.Array, known: TextArray) -> IntArray:
@@ -264,7 +273,7 @@ def slices_before(
 
 
 @helper
-def same_order(one: int, other: int, time: IntArray, transaction: CodeArray) -> bool:
+def same_order(one: int, other: int, time: IntArray, transaction: IntArray) -> bool:
     """Whether two purchases belong to one order: one transaction at one time.
 
     A purchase without transaction id is an order of its own. `one` and `other` are positions in the columns; a negative

@@ -12,7 +12,9 @@ import pyarrow.compute as pc
 
 from features import columns as c
 from features.arrays import BoolArray, CodeArray, FloatArray, IntArray
+from features.event_ids import EventIds
 from features.kernels import helper
+from features.person_sort import Rows
 
 NOT_REVERSED: Final = -1
 
@@ -53,26 +55,28 @@ def no_reversals(n_events: int) -> Reversals:
 
 
 def find_reversals(
-    reversals: pa.Table | None, event_ids: pa.ChunkedArray, time: IntArray, place: IntArray
+    reversals: pa.Table | None, event_ids: EventIds, time: IntArray, row: Rows
 ) -> Reversals:
     """The sparse rows of a reversals table.
 
     Args:
         reversals: a checked reversals table; None = nothing was taken back. An entry whose purchase or refund is not
             among the events is left out: its person was erased.
-        event_ids: id of each event, n_events.
-        time: its time, microseconds, shape (n_events,).
-        place: where each event stands in the histories, shape (n_events,).
+        event_ids: of the rows of the events, n_events; read only if something was taken back.
+        time: microseconds, shape (n_events,), in the order of the histories.
+        row: the row that comes at each position of the histories, shape (n_events,).
     """
     if reversals is None or reversals.num_rows == 0:
-        return no_reversals(len(event_ids))
-    refund = _rows_of(reversals[c.REFUND_EVENT_ID], event_ids)
-    bought = _rows_of(reversals[c.EVENT_ID], event_ids)
+        return no_reversals(len(row))
+    place = np.empty(len(row), np.int64)
+    place[row] = np.arange(len(row))
+    refund = event_ids.rows_of(reversals[c.REFUND_EVENT_ID])
+    bought = event_ids.rows_of(reversals[c.EVENT_ID])
     known = (refund >= 0) & (bought >= 0)
     quantity = reversals[c.QUANTITY].to_numpy()[known]
     value = pc.fill_null(reversals[c.VALUE], float("nan")).to_numpy()[known]
     return sorted_reversals(
-        place[bought[known]], time[refund[known]], quantity, value, n_events=len(event_ids)
+        place[bought[known]], time[place[refund[known]]], quantity, value, n_events=len(row)
     )
 
 
@@ -137,7 +141,7 @@ def net_value(position: int, cutoff: int, value: FloatArray, reversals: Reversal
 
     `value` is the column of the histories.
     """
-    left = value[position]
+    left: float = value[position]
     row = reversals.row[position]
     if row != NOT_REVERSED:
         for entry in range(reversals.offsets[row], reversals.offsets[row + 1]):
@@ -155,15 +159,4 @@ def is_taken_back(position: int, cutoff: int, quantity: FloatArray, reversals: R
     """Whether all units of an event were taken back strictly before `cutoff`; an event of 0 units never is."""
     if reversals.row[position] == NOT_REVERSED:
         return False
-    return net_quantity(position, cutoff, quantity, reversals) == 0.0
-
-
-def _rows_of(wanted: pa.ChunkedArray, event_ids: pa.ChunkedArray) -> IntArray:
-    """Row of each wanted id among the events, -1 = not there; hashes the few wanted ids, not the many events."""
-    distinct = pc.unique(wanted)
-    number: Any = pc.index_in(event_ids, value_set=distinct)
-    found: IntArray = np.flatnonzero(number.is_valid().to_numpy())
-    row_of = np.full(len(distinct), NOT_REVERSED, np.int64)
-    row_of[number.drop_null().to_numpy()] = found
-    codes: IntArray = pc.index_in(wanted, value_set=distinct).to_numpy()
-    return row_of[codes]
+    return bool(net_quantity(position, cutoff, quantity, reversals) == 0.0)

@@ -1,0 +1,115 @@
+"""Histories straight from Parquet files of events, column by column, without a table in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features import columns as c
+from features.errors import InputError, SchemaError
+from features.event_columns import COLUMNS, EventColumns, in_two_threads
+from features.event_ids import EventIds, IdPiece
+from features.histories import Histories
+from features.tables import EVENTS
+
+_ROWS_AT_ONCE: Final = 1 << 19
+_FEW_TEXTS: Final = (c.EVENT_NAME, c.CATEGORY, c.TRANSACTION_ID)
+"""Columns read as dictionaries: few different texts, or mostly null."""
+
+_COSTLIEST_FIRST: Final = (
+    "person", "item", "time", "transaction", "event", "category", "value", "quantity",
+)  # fmt: skip
+
+
+def read_histories(paths: Sequence[Path], reversals: pa.Table | None = None) -> Histories:
+    """Build the layout from Parquet files of the events table, in any order of rows.
+
+    Equal to `Histories.from_events` of all their rows; reads only the columns it keeps, and ids of events only where one
+    person did several things at one time. The files are trusted to hold each event once.
+
+    Args:
+        paths: at least one file.
+        reversals: a checked reversals table; None = nothing was taken back.
+
+    Raises:
+        InputError: there is no file, one is missing, or one is not Parquet.
+        SchemaError: a column is missing or of another type, or a person, time or event name is.
+    """
+    require_event_files(paths)
+    columns, event_ids = EventColumns(), event_ids_of(paths)
+
+    def read(name: str) -> npt.NDArray[Any]:
+        return columns.take_in(name, column_pieces(paths, COLUMNS[name]), rows=len(event_ids))
+
+    taken = in_two_threads([partial(read, name) for name in _COSTLIEST_FIRST])
+    arrays = dict(zip(_COSTLIEST_FIRST, taken, strict=True))
+    taken.clear()
+    return Histories.from_columns(columns, arrays, event_ids, reversals)
+
+
+def require_event_files(paths: Sequence[Path]) -> None:
+    """Refuse files that are not of the events table.
+
+    Raises:
+        InputError: there is no file, one is missing, or one is not Parquet.
+        SchemaError: a column is missing or of another type.
+    """
+    if not paths:
+        raise InputError(
+            "events", "no files", rule="at least one is read", next_step="Check the folder."
+        )
+    wanted = pa.schema([EVENTS.schema.field(name) for name in (c.EVENT_ID, *COLUMNS.values())])
+    for path in paths:
+        try:
+            found = pq.read_schema(path)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise InputError(
+                str(path),
+                f"cannot be read as Parquet ({' '.join(str(error).split())})",
+                rule="events are read from Parquet files",
+                next_step="Check the path, or write the file again.",
+            ) from None
+        for field in wanted:
+            at = found.get_field_index(field.name)
+            if at < 0 or found.field(at).type != field.type:
+                raise SchemaError(
+                    str(path),
+                    f"column '{field.name}' is {'missing' if at < 0 else found.field(at).type}",
+                    rule=f"in the events table it is {field.type}",
+                    next_step="Write the file with the columns of the events table.",
+                )
+
+
+def column_pieces(paths: Sequence[Path], column: str) -> Iterator[pa.Array]:
+    """One column of some files, some rows at a time."""
+    for path in paths:
+        with _opened(path, column) as file:
+            for batch in file.iter_batches(_ROWS_AT_ONCE, columns=[column], use_threads=False):
+                yield batch.column(0)
+
+
+def event_ids_of(paths: Sequence[Path]) -> EventIds:
+    """The ids of the events of some files, read when asked for."""
+    pieces = []
+    for path in paths:
+        metadata = pq.read_metadata(path)
+        for group in range(metadata.num_row_groups):
+            read = partial(_ids_of_group, path, group)
+            pieces.append(IdPiece(metadata.row_group(group).num_rows, read))
+    return EventIds(pieces)
+
+
+def _ids_of_group(path: Path, group: int) -> pa.ChunkedArray:
+    with _opened(path, c.EVENT_ID) as file:
+        return file.read_row_group(group, columns=[c.EVENT_ID], use_threads=False)[0]
+
+
+def _opened(path: Path, column: str) -> pq.ParquetFile:
+    few = [column] if column in _FEW_TEXTS else None
+    return pq.ParquetFile(path, read_dictionary=few, memory_map=True, pre_buffer=False)
