@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from features.contracts import TableContract, check
-from features.errors import InputError
+from features.errors import InputError, WorkspaceError
 from features.provenance import file_hash
 
 MANIFEST: Final = "manifest.json"
@@ -56,6 +56,29 @@ class Run:
         return json.loads((self.path / name).read_text(encoding="utf-8"))
 
 
+@contextlib.contextmanager
+def writing_to(folder: Path) -> Iterator[None]:
+    """What the system refuses inside was to be written to `folder`.
+
+    Raises:
+        WorkspaceError: it was refused.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise not_written(folder, error) from error
+
+
+def not_written(folder: Path, error: OSError) -> WorkspaceError:
+    """The system refused to write to `folder`."""
+    return WorkspaceError(
+        str(folder),
+        f"writing failed ({error.strerror or error})",
+        rule="a run is written whole or not at all",
+        next_step="Free space or fix permissions, then run again; the last good output is intact.",
+    )
+
+
 class RunWriter:
     """Writes the files of one run; everything lands in the manifest with its hash."""
 
@@ -72,29 +95,47 @@ class RunWriter:
 
     def parquet(self, name: str, table: pa.Table) -> None:
         """Write a table that has no contract of its own (features, scores)."""
-        pq.write_table(table, self.path / f"{name}.parquet", compression="zstd")
+        with writing_to(self.path):
+            pq.write_table(table, self.path / f"{name}.parquet", compression="zstd")
         self._tables[name] = {
             "rows": table.num_rows,
             "schema": {field.name: str(field.type) for field in table.schema},
         }
 
+    def parquet_parts(self, name: str, parts: Iterable[pa.Table], schema: pa.Schema) -> None:
+        """Write a table part by part, each part let go of before the next is asked for; all have these columns."""
+        rows = 0
+        path = self.path / f"{name}.parquet"
+        with pq.ParquetWriter(path, schema, compression="zstd") as file:
+            for part in parts:
+                file.write_table(part)
+                rows += part.num_rows
+        self._tables[name] = {
+            "rows": rows,
+            "schema": {field.name: str(field.type) for field in schema},
+        }
+
     def csv(self, name: str, table: pa.Table) -> None:
         """Write a table for a person to open: UTF-8, quoted text, no cell that a spreadsheet would run."""
-        pacsv.write_csv(_inert(table), self.path / name)
+        with writing_to(self.path):
+            pacsv.write_csv(_inert(table), self.path / name)
 
     def arrays(self, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Write a folder of plain .npy arrays, to be memory-mapped by `read_arrays`."""
         folder = self.path / name
-        folder.mkdir()
-        for key, array in arrays.items():
-            np.save(folder / f"{key}.npy", array, allow_pickle=False)
+        with writing_to(self.path):
+            folder.mkdir()
+            for key, array in arrays.items():
+                np.save(folder / f"{key}.npy", array, allow_pickle=False)
 
     def json(self, name: str, content: Any) -> None:
         """Write a JSON file with sorted keys; NaN is written as null."""
-        write_text(self.path / name, to_json(content))
+        self.text(name, to_json(content))
 
     def text(self, name: str, content: str) -> None:
-        write_text(self.path / name, content)
+        """Write a text file."""
+        with writing_to(self.path):
+            write_text(self.path / name, content)
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:

@@ -13,6 +13,7 @@ killed at any moment is finished by running it again.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -26,19 +27,21 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from features.config import config_hash
-from features.errors import WorkspaceError
+from features.errors import InputError, RetargetError, WorkspaceError
 from features.provenance import (
     HASH_DIGITS,
     code_version,
     library_versions,
 )
-from features.run import MANIFEST, Run, RunWriter, to_json, write_text
+from features.run import MANIFEST, Run, RunWriter, not_written, to_json, write_text, writing_to
 
 CURRENT: Final = "current"
 PARENT: Final = "parent"
 """Input of a run that continues an earlier one of the same step: its run id."""
 
 _PARTIAL: Final = ".partial-"
+_NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
+"""What only writing meets."""
 
 
 class Workspace:
@@ -179,26 +182,22 @@ class Workspace:
         run_id = self.run_id(step, config=config, inputs=inputs, layer=layer)
         folder = self.root / step
         partial = folder / f"{_PARTIAL}{run_id}"
-        try:
+        with writing_to(folder):
             folder.mkdir(parents=True, exist_ok=True)
             for leftover in folder.glob(f"{_PARTIAL}*"):
                 shutil.rmtree(leftover)
             partial.mkdir()
-            writer = RunWriter(partial, run_id)
+        writer = RunWriter(partial, run_id)
+        try:
             yield writer
-            facts = {**_facts(step, config, inputs, layer), "run_id": run_id, "figures": figures}
-            manifest = writer.manifest(facts)
-            writer.json(MANIFEST, manifest)
+        except OSError as error:
+            raise _refused(error, folder) from error
+        facts = {**_facts(step, config, inputs, layer), "run_id": run_id, "figures": figures}
+        writer.json(MANIFEST, writer.manifest(facts))
+        with writing_to(folder):
             _sync(partial)
             partial.rename(folder / run_id)
             self._put_in_force(step, run_id)
-        except OSError as error:
-            raise WorkspaceError(
-                str(folder),
-                f"writing failed ({error.strerror or error})",
-                rule="a run is written whole or not at all",
-                next_step="Free space or fix permissions, then run again; the last good output is intact.",
-            ) from error
 
     def runs(self) -> list[Run]:
         """Every finished run of every step, in force or not, by step and run id."""
@@ -327,6 +326,19 @@ def _derived_manifest(
 def _load(path: Path, *, reused: bool = False) -> Run:
     manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
     return Run(path, manifest["run_id"], manifest, reused)
+
+
+def _refused(error: OSError, folder: Path) -> RetargetError:
+    """What the system refused inside a step: to write below its folder, or to read something elsewhere."""
+    path = error.filename
+    if error.errno in _NO_SPACE or (path is not None and folder in Path(path).parents):
+        return not_written(folder, error)
+    return InputError(
+        str(path or folder.name),
+        f"cannot be read ({error.strerror or error})",
+        rule="this step reads it",
+        next_step="Check that it is there and may be read, then run again; the last good output is intact.",
+    )
 
 
 def _sync(folder: Path) -> None:

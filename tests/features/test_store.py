@@ -231,3 +231,46 @@ def test_unreadable_parquet_is_an_input_error(tmp_path):
 
 def test_a_floor_includes_the_code_below_it():
     assert len({code_version(layer) for layer in ("features", "training", "serving")}) == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (
+            PermissionError(13, "Permission denied", "/data/day1.csv"),
+            InputError,
+            "/data/day1.csv: cannot be read (Permission denied)",
+        ),
+        (OSError("broken pipe"), InputError, "count: cannot be read (broken pipe)"),
+        (
+            OSError(28, "No space left on device", "/tmp/spill"),  # noqa: S108 - a name alone
+            WorkspaceError,
+            "writing failed (No space left on device)",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_told_from_what_cannot_be_written(workspace, error, kind, words):
+    def compute(_writer, _figures):
+        raise error
+
+    with pytest.raises(kind) as caught:
+        carry_out(workspace, compute)
+    assert words in str(caught.value)
+    assert "the last good output is intact" in str(caught.value)
+
+
+def test_what_a_step_cannot_write_itself_is_no_input(workspace):
+    def compute(writer, _figures):
+        (writer.path / "absent" / "model.txt").write_text("x")
+
+    with pytest.raises(WorkspaceError, match="writing failed"):
+        carry_out(workspace, compute)
+
+
+def test_what_the_writer_cannot_write_is_no_input(workspace):
+    def compute(writer, _figures):
+        (writer.path / "n.parquet").mkdir()
+        writer.parquet("n", pa.table({"n": [1]}))
+
+    with pytest.raises(WorkspaceError, match="writing failed"):
+        carry_out(workspace, compute)
