@@ -149,7 +149,7 @@ def _count_in_window(
         for position in range(stop[row] - 1, start[row] - 1, -1):
             if cutoff[row] - time[position] > window:
                 break
-            counts[row] += wanted in (-1, channel[position])
+            counts[row] += wanted < 0 or channel[position] == wanted
     return counts
 
 
