@@ -18,33 +18,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from features.arrays import FloatArray, IntArray
-
-CONFIDENCE = 0.95
-"""Level of every interval here: estimate +- 1.96 standard errors."""
-
-_Z = float(stats.norm.ppf((1 + CONFIDENCE) / 2))
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A figure with its uncertainty.
-
-    Attributes:
-        value: point estimate.
-        se: standard error; NaN with fewer than two rows (or clusters).
-        low, high: 95 % interval, normal approximation.
-        p_value: two-sided, against the value 0 (that of a random ranking); NaN when `se` is 0 or NaN.
-        n_rows: rows used.
-        n_clusters: independent units used; rows when there are no clusters.
-    """
-
-    value: float
-    se: float
-    low: float
-    high: float
-    p_value: float
-    n_rows: int
-    n_clusters: int
+from training.metrics.estimates import Estimate, Parts, check_rows, estimate
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +89,7 @@ def mean_effect(effect: FloatArray, *, clusters: IntArray | None = None) -> Esti
         clusters: independent unit of each row, shape (n_rows,); None = rows are independent.
     """
     value = float(np.mean(effect)) if len(effect) else float("nan")
-    return _estimate(value, effect - value, clusters)
+    return estimate(value, effect - value, clusters)
 
 
 def qini_area(
@@ -144,9 +118,9 @@ def qini_area(
         >>> round(qini_area(np.array([2.0, 0.0]), np.array([0.9, 0.1])).value, 3)  # (2 * 1/4 + 0 * -1/4) / 2
         0.25
     """
-    _check(effect, score)
-    value, influence = _qini_parts(effect, score)
-    return _estimate(value, influence, clusters)
+    check_scores(effect, score)
+    value, influence = qini_parts(effect, score)
+    return estimate(value, influence, clusters)
 
 
 def qini_difference(
@@ -157,11 +131,11 @@ def qini_difference(
     Arguments, convention and errors as in `qini_area`. A random ranking as baseline has area 0, so against it the
     difference is the area itself.
     """
-    _check(effect, score)
-    _check(effect, baseline)
-    value, influence = _qini_parts(effect, score)
-    other, other_influence = _qini_parts(effect, baseline)
-    return _estimate(value - other, influence - other_influence, clusters)
+    check_scores(effect, score)
+    check_scores(effect, baseline)
+    value, influence = qini_parts(effect, score)
+    other, other_influence = qini_parts(effect, baseline)
+    return estimate(value - other, influence - other_influence, clusters)
 
 
 def autoc(effect: FloatArray, score: FloatArray, *, clusters: IntArray | None = None) -> Estimate:
@@ -175,9 +149,9 @@ def autoc(effect: FloatArray, score: FloatArray, *, clusters: IntArray | None = 
     rows' terms are summed per cluster, which needs about 500 of them (simulated coverage of the 95 % interval: .939 with
     200 clusters, .948 with 500, .950 with 1,000).
     """
-    _check(effect, score)
-    value, influence = _autoc_parts(effect, score)
-    return _estimate(value, influence, clusters)
+    check_scores(effect, score)
+    value, influence = autoc_parts(effect, score)
+    return estimate(value, influence, clusters)
 
 
 def toc_curve(effect: FloatArray, score: FloatArray, *, n_points: int = 100) -> TocCurve:
@@ -185,8 +159,8 @@ def toc_curve(effect: FloatArray, score: FloatArray, *, n_points: int = 100) -> 
 
     Arguments and errors as in `qini_area`.
     """
-    _check(effect, score)
-    order, start, count = _blocks(score)
+    check_scores(effect, score)
+    order, start, count = score_blocks(score)
     block_sum = np.add.reduceat(effect[order], start)
     share_knots = np.concatenate([[0.0], np.cumsum(count) / len(score)])
     gain_knots = np.concatenate([[0.0], np.cumsum(block_sum) / len(score)])
@@ -203,7 +177,7 @@ def uplift_by_bin(
     Rows of equal score share a bin, so bins may differ in size and some may be absent. Arguments and errors as in
     `qini_area`.
     """
-    _check(effect, score)
+    check_scores(effect, score)
     place = score_bins(score, n_bins=n_bins)
     result = []
     for k in np.unique(place):
@@ -256,14 +230,14 @@ def treated_share_by_bin(
 
 def mid_ranks(score: FloatArray) -> FloatArray:
     """Mid-rank of each row from the top, shape (n_rows,), in (0, 1): (rows above + half the tied rows) / rows."""
-    order, start, count = _blocks(score)
+    order, start, count = score_blocks(score)
     middle = (start + count / 2) / len(score)
     ranks = np.empty(len(score))
     ranks[order] = np.repeat(middle, count)
     return ranks
 
 
-def _blocks(score: FloatArray) -> tuple[IntArray, IntArray, IntArray]:
+def score_blocks(score: FloatArray) -> tuple[IntArray, IntArray, IntArray]:
     """Rows from the highest score down, and where each block of equal scores starts and how long it is."""
     order = np.argsort(-score, kind="stable").astype(np.int64)
     ranked = score[order]
@@ -272,20 +246,21 @@ def _blocks(score: FloatArray) -> tuple[IntArray, IntArray, IntArray]:
     return order, start, count
 
 
-def _qini_parts(effect: FloatArray, score: FloatArray) -> tuple[float, FloatArray]:
-    order, start, count = _blocks(score)
+def qini_parts(effect: FloatArray, score: FloatArray) -> Parts:
+    """Qini area and its influence; arguments as in `qini_area`, not checked."""
+    order, start, count = score_blocks(score)
     weight = 0.5 - np.repeat((start + count / 2) / len(score), count)
     ranked = effect[order]
     value = float(np.mean(ranked * weight))
-    below = _sum_below(np.add.reduceat(ranked, start)) / len(score)
+    below = sum_below(np.add.reduceat(ranked, start)) / len(score)
     influence = np.empty(len(score))
     influence[order] = ranked * weight - value - _centred(np.repeat(below, count))
     return value, influence
 
 
-def _autoc_parts(effect: FloatArray, score: FloatArray) -> tuple[float, FloatArray]:
+def autoc_parts(effect: FloatArray, score: FloatArray) -> Parts:
     """Value, and per row what the jackknife says it adds: (n - 1) (mean value without a row - value without this row)."""
-    order, start, count = _blocks(score)
+    order, start, count = score_blocks(score)
     n = len(score)
     place = np.arange(1, n + 1)
     # The row at place k counts in every TOC(j / n) with j >= k: its weight is 1/k + … + 1/n - 1, in a block of ties the
@@ -309,7 +284,7 @@ def _autoc_parts(effect: FloatArray, score: FloatArray) -> tuple[float, FloatArr
     return total / n, influence
 
 
-def _sum_below(block_sum: FloatArray) -> FloatArray:
+def sum_below(block_sum: FloatArray) -> FloatArray:
     """Per block, the sum over lower-scored blocks plus half its own."""
     above = np.cumsum(block_sum) - block_sum / 2
     return np.asarray(block_sum.sum() - above, dtype=np.float64)
@@ -320,28 +295,10 @@ def _centred(values: FloatArray) -> FloatArray:
     return centred
 
 
-def _estimate(value: float, influence: FloatArray, clusters: IntArray | None) -> Estimate:
-    """Normal interval; the variance is that of sums of the influence over independent units."""
-    n_rows = len(influence)
-    sums = influence
-    if clusters is not None:
-        found, unit = np.unique(clusters, return_inverse=True)
-        sums = np.bincount(unit, weights=influence, minlength=len(found)).astype(np.float64)
-    units = len(sums)
-    if units > 1:
-        se = float(np.sqrt(units / (units - 1) * np.sum(sums**2)) / n_rows)
-    else:
-        se = float("nan")
-    p_value = float(2 * stats.norm.sf(abs(value) / se)) if se > 0 else float("nan")
-    return Estimate(value, se, value - _Z * se, value + _Z * se, p_value, n_rows, units)
+def check_scores(effect: FloatArray, score: FloatArray) -> None:
+    """Refuse what cannot be measured.
 
-
-def _check(effect: FloatArray, score: FloatArray) -> None:
-    if effect.shape != score.shape or effect.ndim != 1:
-        raise ValueError(
-            f"effect and score must have the same shape (n_rows,); got {effect.shape} and {score.shape}"
-        )
-    if len(effect) == 0:
-        raise ValueError("effect has no rows; an area needs at least one")
-    if not (np.isfinite(effect).all() and np.isfinite(score).all()):
-        raise ValueError("effect and score must be finite; drop or repair NaN before measuring")
+    Raises:
+        ValueError: shapes differ, no rows, or a value is not finite.
+    """
+    check_rows(effect=effect, score=score)

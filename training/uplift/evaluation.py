@@ -8,9 +8,9 @@ from typing import Final
 from features.arrays import BoolArray, FloatArray, IntArray
 from features.errors import GateError
 from training.experiments.checks import BalanceCheck
+from training.metrics.estimates import Estimate
 from training.metrics.uplift import (
     DecileEffect,
-    Estimate,
     TocCurve,
     TreatedShareCheck,
     autoc,

@@ -1,0 +1,101 @@
+"""The effect of the best-ranked share against hand arithmetic, exact jackknives, and simulations."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.metrics.uplift import mean_effect, score_bins, toc_curve
+from training.metrics.uplift_top import gain_curve, gain_over_random_at, segments, uplift_at
+
+EFFECT = np.array([4.0, 1.0, -1.0, 0.0])
+SCORE = np.array([0.9, 0.5, 0.5, 0.1])
+
+
+def test_by_hand():
+    assert uplift_at(EFFECT, SCORE, share=0.25).value == 4
+    assert uplift_at(EFFECT, SCORE, share=0.5).value == (4 + (1 - 1) / 2) / 2  # half of each tie
+    assert uplift_at(EFFECT, SCORE, share=0.75).value == pytest.approx((4 + 1 - 1) / 3)
+    assert gain_over_random_at(EFFECT, SCORE, share=0.5).value == 0.5 * (4 / 2 - 4 / 4)
+
+
+def test_everybody_is_the_average_effect_with_its_error():
+    all_of_them, mean = uplift_at(EFFECT, SCORE, share=1.0), mean_effect(EFFECT)
+    assert (all_of_them.value, all_of_them.se) == pytest.approx((mean.value, mean.se))
+    assert gain_over_random_at(EFFECT, SCORE, share=1.0).se == pytest.approx(0, abs=1e-15)
+
+
+def test_the_curve_is_that_of_the_areas():
+    rng = np.random.default_rng(0)
+    effect, score = rng.normal(size=200), rng.integers(0, 9, 200).astype(float)
+    curve = gain_curve(effect, score, n_points=10)
+    np.testing.assert_allclose(curve.gain, toc_curve(effect, score, n_points=10).gain)
+    assert (curve.low < curve.gain).all()
+    assert curve.random[-1] == pytest.approx(effect.mean())
+
+
+@given(st.integers(0, 10_000), st.sampled_from([0.1, 0.35, 0.8]))
+def test_row_order_and_increasing_transforms_change_nothing(seed, share):
+    rng = np.random.default_rng(seed)
+    effect, score = rng.normal(size=30), rng.integers(0, 6, 30).astype(float)
+    order = rng.permutation(30)
+    one = uplift_at(effect, score, share=share)
+    for other in (
+        uplift_at(effect[order], score[order], share=share),
+        uplift_at(effect, np.exp(score), share=share),
+    ):
+        assert (other.value, other.se) == pytest.approx((one.value, one.se), abs=1e-12)
+
+
+def test_the_error_knows_that_the_cut_is_estimated():
+    """A steep ranking without noise: all error comes from where the cut falls. Truth: sd over fresh samples."""
+    rng = np.random.default_rng(1)
+    values, errors = [], []
+    for _ in range(2_000):
+        score = rng.random(400)
+        found = uplift_at(score * 10, score, share=0.3)
+        values.append(found.value)
+        errors.append(found.se)
+    assert np.mean(errors) == pytest.approx(np.std(values), rel=0.05)
+
+
+@pytest.mark.parametrize("share", [0.0, -0.1, 1.1])
+def test_a_share_outside_its_range_is_refused(share):
+    with pytest.raises(ValueError, match="above 0 and at most 1 needed"):
+        uplift_at(EFFECT, SCORE, share=share)
+
+
+def test_interval_coverage():
+    rng = np.random.default_rng(2)
+    inside = []
+    for _ in range(2_000):
+        score = rng.random(500)
+        found = uplift_at(score + rng.normal(size=500), score, share=0.2)
+        inside.append(found.low <= 0.9 <= found.high)
+    assert np.mean(inside) == pytest.approx(0.95, abs=3 * np.sqrt(0.95 * 0.05 / 2_000))
+
+
+def test_segments_are_named_by_interval_and_expected_outcome():
+    rng = np.random.default_rng(3)
+    place = np.repeat(np.arange(4), 1_000)
+    effect = np.array([0.5, 0.0, 0.0, -0.5])[place] + rng.normal(size=4_000)
+    expected = np.array([0.5, 0.9, 0.1, 0.5])[place]
+    found = {s.name: s for s in segments(effect, place, expected)}
+    assert {name: s.bins for name, s in found.items()} == {
+        "persuadable": (1,),
+        "sure thing": (2,),
+        "lost cause": (3,),
+        "harmed": (4,),
+    }
+    assert found["persuadable"].effect.value == pytest.approx(effect[:1_000].mean())
+    assert found["harmed"].share == 0.25
+
+
+def test_without_any_effect_nobody_is_named_persuadable_or_harmed_more_often_than_said():
+    rng = np.random.default_rng(4)
+    wrong = 0
+    for _ in range(500):
+        place = score_bins(rng.random(500), n_bins=5)
+        names = {s.name for s in segments(rng.normal(size=500), place, rng.random(500))}
+        wrong += bool(names & {"persuadable", "harmed"})
+    assert wrong / 500 < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 500)

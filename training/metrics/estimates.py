@@ -1,0 +1,95 @@
+"""An estimate with its standard error and interval, from what every row adds to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy import stats
+
+from features.arrays import FloatArray, IntArray
+
+CONFIDENCE: Final = 0.95
+"""Level of every interval here: estimate +- 1.96 standard errors."""
+
+Z: Final = float(stats.norm.ppf((1 + CONFIDENCE) / 2))
+"""Standard errors on each side."""
+
+Parts = tuple[float, FloatArray]
+"""A value and its influence: what each row adds to the error, shape (n_rows,), mean 0."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its uncertainty.
+
+    Attributes:
+        value: point estimate.
+        se: standard error; NaN with fewer than two rows (or clusters).
+        low, high: 95 % interval, normal approximation.
+        p_value: two-sided, against the value 0; NaN when `se` is 0 or NaN.
+        n_rows: rows used.
+        n_clusters: independent units used; rows when there are no clusters.
+    """
+
+    value: float
+    se: float
+    low: float
+    high: float
+    p_value: float
+    n_rows: int
+    n_clusters: int
+
+
+def estimate(value: float, influence: FloatArray, clusters: IntArray | None) -> Estimate:
+    """Normal interval; the variance is that of sums of the influence over independent units.
+
+    Args:
+        value: point estimate.
+        influence: shape (n_rows,); value - truth is about its mean.
+        clusters: independent unit of each row, shape (n_rows,); None = rows are independent.
+    """
+    n_rows = len(influence)
+    sums = influence
+    if clusters is not None:
+        found, unit = np.unique(clusters, return_inverse=True)
+        sums = np.bincount(unit, weights=influence, minlength=len(found)).astype(np.float64)
+    units = len(sums)
+    if units > 1:
+        se = float(np.sqrt(units / (units - 1) * np.sum(sums**2)) / n_rows)
+    else:
+        se = float("nan")
+    p_value = float(2 * stats.norm.sf(abs(value) / se)) if se > 0 else float("nan")
+    return Estimate(value, se, value - Z * se, value + Z * se, p_value, n_rows, units)
+
+
+def unknown(n_rows: int, n_clusters: int) -> Estimate:
+    """No estimate: everything NaN."""
+    nan = float("nan")
+    return Estimate(nan, nan, nan, nan, nan, n_rows, n_clusters)
+
+
+def ratio(numerator: Parts, denominator: Parts) -> Parts:
+    """Value and influence of a quotient (delta method); NaN when the denominator is 0."""
+    if denominator[0] == 0:
+        return float("nan"), np.full(len(numerator[1]), np.nan)
+    value = numerator[0] / denominator[0]
+    return value, (numerator[1] - value * denominator[1]) / denominator[0]
+
+
+def check_rows(**columns: FloatArray) -> None:
+    """Refuse columns that cannot be measured.
+
+    Raises:
+        ValueError: shapes differ, no rows, or a value is not finite.
+    """
+    names = " and ".join(columns)
+    shapes = [values.shape for values in columns.values()]
+    if len(set(shapes)) > 1 or len(shapes[0]) != 1:
+        found = " and ".join(str(shape) for shape in shapes)
+        raise ValueError(f"{names} must have the same shape (n_rows,); got {found}")
+    if shapes[0] == (0,):
+        raise ValueError(f"{next(iter(columns))} has no rows; a figure needs at least one")
+    if not all(np.isfinite(values).all() for values in columns.values()):
+        raise ValueError(f"{names} must be finite; drop or repair NaN before measuring")
