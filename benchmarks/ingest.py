@@ -9,9 +9,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from benchmarks.shop_logs import write_logs
 
@@ -22,15 +25,22 @@ _LINE = "{:>11} {:<22} {:>8} {:>8} {:>12} {:>8} {:>8} {:>9}"
 
 def clean_files(folder: Path, target: Path) -> int:
     """All steps of cleaning, by this project; returns the rows that went in."""
-    from features.engines.local import LocalEngine  # noqa: PLC0415 - each side pays for its own imports
+    import pyarrow.parquet as pq  # noqa: PLC0415 - each side pays for its own imports
+
+    from features.engines.local import LocalEngine  # noqa: PLC0415
     from features.ingest.cleaning import CleaningConfig  # noqa: PLC0415
     from features.ingest.ingestion import ingest_events  # noqa: PLC0415
+    from features.sources.staging import StagedFile  # noqa: PLC0415
+    from features.tables import REJECTS  # noqa: PLC0415
 
+    none = REJECTS.schema.empty_table()
+    files = [
+        StagedFile(path, pq.read_metadata(path).num_rows, none)
+        for path in sorted(folder.glob("*.parquet"))
+    ]
     engine = LocalEngine(threads=2, memory_limit=MEMORY_LIMIT, spill=folder / "spill")
-    done = ingest_events(
-        sorted(folder.glob("*.parquet")), target, CleaningConfig(), engine, received_at=_RECEIVED_AT
-    )
-    return done.rows_in
+    done = ingest_events(files, target, CleaningConfig(), engine, received_at=_RECEIVED_AT)
+    return done.events_in
 
 
 def rewrite_files(folder: Path, target: Path) -> int:
@@ -70,8 +80,8 @@ def _run(side: str, folder: Path) -> None:
     print(json.dumps(figures))
 
 
-def compare(rows: int) -> None:
-    """Print a line for each side; the peer runs before and after, and the mean of both counts."""
+def compare(rows: int) -> dict[str, Any]:
+    """Print a line for each side and return our figures; the peer runs before and after, and the mean of both counts."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         write_logs(folder, rows=rows)
@@ -91,6 +101,21 @@ def compare(rows: int) -> None:
             ),
             flush=True,
         )
+    return ours
+
+
+def compare_all(sizes: Sequence[int]) -> None:
+    """Print both sides at each number of rows, and with how many of them the cost grows."""
+    print(_LINE.format("rows", "what", "s", "cpu s", "rows per s", "time", "cpu", "peak MiB"))
+    done = [compare(rows) for rows in sizes]
+    if len(done) > 1:
+        rows, spent = ([figures[key] for figures in done] for key in ("rows", "processor"))
+        print(f"\nProcessor seconds of cleaning grow like rows^{exponent(rows, spent):.2f}.")
+
+
+def exponent(sizes: Sequence[float], costs: Sequence[float]) -> float:
+    """The power of the size that the cost grows like: least squares on a log-log scale; 1 = linear."""
+    return float(np.polyfit(np.log(sizes), np.log(costs), 1)[0])
 
 
 def main() -> None:
@@ -102,10 +127,8 @@ def main() -> None:
     given = parser.parse_args()
     if given.side:
         _run(given.side, given.folder)
-        return
-    print(_LINE.format("rows", "what", "s", "cpu s", "rows per s", "time", "cpu", "peak MiB"))
-    for rows in given.rows:
-        compare(rows)
+    else:
+        compare_all(given.rows)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The cleaning benchmark: the same logs every time, with the flaws they promise, and both sides go through all of them."""
 
+import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -35,3 +36,8 @@ def test_both_sides_go_through_every_row(logs, tmp_path):
         assert side(logs, tmp_path / f"{name.split()[0]}.parquet") == ROWS
     kept = pq.read_metadata(tmp_path / "clean.parquet").num_rows
     assert 0.92 * ROWS < kept < 0.95 * ROWS
+
+
+def test_the_exponent_is_that_of_the_curve():
+    assert ingest.exponent([1, 10, 100], [3, 3 * 10**1.5, 3 * 10**3]) == pytest.approx(1.5)
+    assert ingest.exponent([1e6, 1e7], [2, 40]) == pytest.approx(np.log10(40 / 2))
