@@ -66,7 +66,7 @@ def _facts(project: Project, runs: Mapping[str, Run]) -> dict[str, Any]:
         "primary": lift["outcomes"][0],
         "policies": {policy["policy"]: policy for policy in policies},
         "headline": _headline(scored, recommender, lift, policies, currency),
-        "quality": quality_facts(runs[INGEST].json(QUALITY)),
+        "quality": quality_facts(runs[INGEST].json(QUALITY), runs[FEATURES].json(QUALITY)),
         "data": _data(runs[INGEST].manifest["figures"], runs[SIMULATE].manifest["figures"]),
         "recommender": _recommender(recommender, runs[TRAIN_RECOMMENDER].manifest["config"]),
         "uplift": _uplift(runs[TRAIN_UPLIFT]),

@@ -17,7 +17,6 @@ from features.quality.funnel import check_funnel
 from features.quality.id_match import check_id_match
 from features.quality.misfires import check_misfires
 from features.quality.observed import observe
-from features.quality.segment_size import SegmentSize, check_segment_sizes
 from features.quality.traffic import check_traffic
 
 
@@ -30,7 +29,6 @@ def measure_quality(
     item_ids: ItemIdConfig | None = None,
     persons: pa.Table | None = None,
     of_feed: Sequence[QualityCheck] = (),
-    segments: Sequence[SegmentSize] = (),
     engine: Engine | None = None,
 ) -> QualityReport:
     """Run every check; a check whose input is missing says so and does not pass.
@@ -44,7 +42,6 @@ def measure_quality(
             rate.
         persons: the persons table, for consent that events do not carry; None = there is none.
         of_feed: checks of the feed itself, from `features.quality.feed`.
-        segments: sizes of the segments to be exported; none = not checked.
         engine: what runs the aggregates; None = a local one.
 
     Returns:
@@ -66,7 +63,6 @@ def measure_quality(
             *check_funnel(observed, config.funnel),
             *check_traffic(observed, config.traffic),
             *check_coverage(observed, persons, config.coverage),
-            check_segment_sizes(segments, config.segment_size),
         ),
     )
 

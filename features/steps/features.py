@@ -8,11 +8,19 @@ import pyarrow as pa
 
 from features import columns as c
 from features.builders.person import person_features
-from features.histories import Histories
+from features.histories import AsOf, Histories
 from features.project import Project
+from features.quality.check import QualityReport
+from features.quality.segment_size import (
+    STAGE_SIZE,
+    check_segment_sizes,
+    matchable_persons,
+    measure_sizes,
+    stage_members,
+)
 from features.run import Run, RunWriter, read_arrays, read_parquet
-from features.steps.ingest import INGEST, facts_config
-from features.tables import EVENTS, REVERSALS
+from features.steps.ingest import INGEST, QUALITY, facts_config
+from features.tables import EVENTS, PERSONS, REVERSALS
 
 FEATURES: Final = "features"
 
@@ -37,6 +45,7 @@ def build_features(project: Project) -> Run:
         writer.parquet("category_ids", pa.table({c.CATEGORY: categories}))
         everyone = histories.everyone(config.as_of)
         features = person_features(everyone)
+        writer.json(QUALITY, _quality(project, ingested, everyone).as_json())
         writer.parquet(
             "person_features", features.add_column(0, c.PERSON_ID, [histories.person_ids])
         )
@@ -55,6 +64,19 @@ def build_features(project: Project) -> Run:
         inputs={INGEST: ingested.run_id},
         layer=_LAYER,
     )
+
+
+def _quality(project: Project, ingested: Run, everyone: AsOf) -> QualityReport:
+    """Whether the funnel stages are large enough for the platforms."""
+    events, config = ingested.read(EVENTS), project.config.quality.segment_size
+    as_of = project.config.as_of
+    ids = pa.array(everyone.histories.person_ids.tolist(), pa.string())
+    members = stage_members(everyone, ids, window_days=config.stage_window_days)
+    matchable = matchable_persons(events, ingested.read(PERSONS), as_of=as_of)
+    sizes = measure_sizes(members, matchable)
+    seen = int((everyone.stop - everyone.start).sum())
+    check = check_segment_sizes(sizes, config, name=STAGE_SIZE)
+    return QualityReport(as_of, seen, events.num_rows - seen, (check,))
 
 
 def load_histories(run: Run) -> Histories:

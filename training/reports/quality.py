@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -23,15 +24,17 @@ _WORDS: Final = {
 }
 
 
-def quality_facts(report: Mapping[str, Any]) -> dict[str, Any]:
-    """What `quality.html.j2` shows of a quality report.
+def quality_facts(report: Mapping[str, Any], *further: Mapping[str, Any]) -> dict[str, Any]:
+    """What `quality.html.j2` shows of quality reports.
 
     Args:
-        report: `QualityReport.as_json()`, or the same read from its file.
+        report: `QualityReport.as_json()` of the ingestion, or the same read from its file.
+        further: reports of later steps, whose checks are shown among those of the ingestion.
     """
-    checks = sorted(report["checks"], key=lambda check: STATUSES.index(check["status"]))
+    found = [check for each in (report, *further) for check in each["checks"]]
+    checks = sorted(found, key=lambda check: STATUSES.index(check["status"]))
     return {
-        "sentence": _sentence(report),
+        "sentence": _sentence(report, checks),
         "checks": [_check(check) for check in checks],
         "plots": [
             {
@@ -56,11 +59,12 @@ def quality_facts(report: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _sentence(report: Mapping[str, Any]) -> str:
-    said = ", ".join(f"{n} {_WORDS[status]}" for status, n in report["counts"].items() if n)
+def _sentence(report: Mapping[str, Any], checks: Sequence[Mapping[str, Any]]) -> str:
+    counts = Counter(check["status"] for check in checks)
+    said = ", ".join(f"{counts[s]} {_WORDS[s]}" for s in STATUSES if counts[s])
     later = f"; {report['events_later']:,} later ones were not" if report["events_later"] else ""
     return (
-        f"{len(report['checks'])} checks: {said}. {report['events']:,} events before "
+        f"{len(checks)} checks: {said}. {report['events']:,} events before "
         f"{report['as_of'][:10]} were looked at{later}."
     )
 
@@ -79,6 +83,8 @@ def _check(check: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _value(value: float | None, unit: str) -> str:
+    if unit == "hours":
+        return UNKNOWN if value is None else f"{number(value, 1)} h"
     return percent(value) if unit == "share" else number(value)
 
 

@@ -1,8 +1,21 @@
-"""Segments below the platform's minimum are warned of, with a roll-up."""
+"""Segments below a platform's minimum are warned of, with a roll-up; sizes count persons, not rows."""
 
+import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from features.quality.segment_size import SegmentSize, SegmentSizeConfig, check_segment_sizes
+from features.config import validate
+from features.errors import ConfigError
+from features.quality.segment_size import (
+    SegmentSize,
+    SegmentSizeConfig,
+    check_segment_sizes,
+    matchable_persons,
+    measure_sizes,
+    stage_members,
+)
+from features.tables import PERSONS
 
 SIZES = [SegmentSize("viewers", 9000, 4000), SegmentSize("carts", 700, 600), SegmentSize("checkout", 90, 80)]  # fmt: skip
 
@@ -17,7 +30,7 @@ def test_small_segments_get_a_roll_up():
         "marketing operations",
     )
     assert check.words == (
-        "2 of 3 segments are predicted below 500 persons: checkout (40), carts (300)"
+        "2 of 3 segments are predicted below what is asked (the configured minimum 500): checkout (40), carts (300)"
     )
     assert check.next_step == (
         "Join checkout with viewers: 2,040 together at most. Roll carts up into all shoppers."
@@ -27,8 +40,37 @@ def test_small_segments_get_a_roll_up():
         "persons": 90,
         "matchable": 80,
         "predicted": 40,
+        "too_small_for": "the configured minimum",
     }
     assert check_segment_sizes(SIZES[::-1], config) == check
+
+
+def test_platforms_ask_for_different_sizes():
+    config = SegmentSizeConfig(platforms=("tiktok.audience", "google_ads.audience_display"))
+    check = check_segment_sizes(SIZES, config)
+    assert [row["too_small_for"] for row in check.details[0].rows] == [
+        "google_ads.audience_display, tiktok.audience",
+        "tiktok.audience",
+        "",
+    ]
+    assert check.threshold == 1000
+    assert check.words.startswith(
+        "2 of 3 segments are predicted below what is asked (google_ads.audience_display 100, tiktok.audience 1,000)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"platforms": ["tiktok.audiences"]}, r"did you mean 'tiktok\.audience'\?"),
+        ({"platforms": ["zzz"]}, "known: google_ads"),
+        ({"platforms": []}, "name a platform, or a minimum"),
+        ({"owner": " "}, "a check needs an owner"),
+    ],
+)
+def test_a_platform_nobody_knows_is_a_config_error(keys, message):
+    with pytest.raises(ConfigError, match=message):
+        validate(SegmentSizeConfig, keys, subject="test")
 
 
 def test_the_smallest_segment_that_is_enough_is_chosen():
@@ -54,3 +96,71 @@ def test_nothing_to_warn_of(sizes, status):
 def test_no_segment_is_joined_with_itself():
     check = check_segment_sizes(SIZES[:2], SegmentSizeConfig(minimum=700))
     assert check.next_step == "Join carts with viewers: 4,600 together at most."
+
+
+def members(*rows):
+    return pa.table(
+        {"person_id": [person for person, _ in rows], "segment": [segment for _, segment in rows]}
+    )
+
+
+def test_a_person_counts_once_in_each_segment():
+    found = measure_sizes(
+        members(("a", "cart"), ("a", "cart"), ("b", "cart"), ("a", "browse")), pa.array(["a", "z"])
+    )
+    assert found == (SegmentSize("browse", 1, 1), SegmentSize("cart", 2, 1))
+
+
+def test_no_member_is_no_segment():
+    nobody = pa.table(
+        {"person_id": pa.array([], pa.string()), "segment": pa.array([], pa.string())}
+    )
+    assert measure_sizes(nobody, pa.array(["a"])) == ()
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("xy")), min_size=1))
+def test_sizes_are_counts_of_distinct_persons(rows):
+    expected = tuple(
+        SegmentSize(name, len(people), len(people & {"a", "b"}))
+        for name in "xy"
+        if (people := {person for person, segment in rows if segment == name})
+    )
+    assert measure_sizes(members(*rows), pa.array(["a", "b"])) == expected
+    assert measure_sizes(members(*rows[::-1]), pa.array(["b", "a"])) == expected
+
+
+def test_who_can_be_matched(make_events, day):
+    table = make_events(
+        ("known", 1, "i", None, None, "view"),
+        ("no_consent", 1, "i", None, None, "view"),
+        ("too_late", 9, "i", None, None, "view"),
+        ("no_login", 1, "i", None, None, "view"),
+    )
+    place = table.schema.get_field_index("user_id")
+    users = ["known", "no_consent", "too_late", None]
+    events = table.set_column(place, "user_id", pa.array(users, pa.string()))
+    consent = [("known", True), ("no_consent", None), ("too_late", True), ("no_login", True)]
+    persons = pa.Table.from_pylist(
+        [
+            {"person_id": name, "consent_personalisation": given, "consent_since": day(0), "erased": False}
+            for name, given in consent
+        ],
+        schema=PERSONS.schema,
+    )  # fmt: skip
+    assert matchable_persons(events, persons, as_of=day(5)).to_pylist() == ["known"]
+    assert matchable_persons(events, persons, as_of=day(0)).to_pylist() == []
+
+
+def test_funnel_stages_are_segments(make_histories, day):
+    histories = make_histories(
+        ("a", 1, "i", None, None, "view"),
+        ("b", 20, "i", None, None, "cart_add"),
+        ("c", 25, "i", "o", 1.0, "purchase"),
+    )
+    ids = pa.array(histories.person_ids.tolist(), pa.string())
+    found = stage_members(histories.everyone(day(30)), ids, window_days=14)
+    assert found.to_pylist() == [
+        {"person_id": "a", "segment": "lapsed"},
+        {"person_id": "b", "segment": "cart"},
+        {"person_id": "c", "segment": "post_purchase"},
+    ]

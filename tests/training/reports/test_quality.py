@@ -123,3 +123,19 @@ def test_the_section_names_owner_status_and_what_to_do():
         "quality.json",
     ):
         assert part in text
+
+
+def test_checks_of_later_steps_stand_among_the_others():
+    facts = quality_facts(report(check("a")), report(check("b", "warn")))
+    assert [row["name"] for row in facts["checks"]] == ["b", "a"]
+    assert facts["sentence"].startswith("2 checks: 1 warning, 1 passed. 1,234 events before")
+
+
+def test_an_age_is_shown_in_hours():
+    old = check("feed_freshness", "alert", figure=72.25, threshold=48.0, unit="hours")
+    unknown = check("feed_freshness", "alert", figure=None, threshold=48.0, unit="hours")
+    rows = quality_facts(report(old, unknown))["checks"]
+    assert [(row["figure"], row["threshold"]) for row in rows] == [
+        ("72.2 h", "48.0 h"),
+        (UNKNOWN, "48.0 h"),
+    ]
