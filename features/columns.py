@@ -111,6 +111,7 @@ TREATED_SHARE: Final = "treated_share"
 RANKED_BY: Final = "ranked_by"
 TOC: Final = "toc"
 GAIN: Final = "gain"
+EFFECT_SCORE: Final = "effect_score"
 
 # validated feeds (Google Merchant attribute names) and what was wrong with them
 DESCRIPTION: Final = "description"

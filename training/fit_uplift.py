@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from features import columns as c
 from features.arrays import BoolArray, FloatArray
+from features.errors import InputError
 from training.experiments.checks import (
     BalanceCheck,
     SampleRatioCheck,
@@ -23,8 +24,9 @@ from training.experiments.checks import (
 )
 from training.experiments.lift import LiftEstimate, estimate_lift
 from training.metrics.uplift import TocCurve
+from training.metrics.uplift_comparison import RepeatedEstimate, over_splits
 from training.uplift.base import OutcomeKind, TrialRows
-from training.uplift.config import UpliftTrainingConfig
+from training.uplift.config import RandomSplit, UpliftTrainingConfig
 from training.uplift.doubly_robust import doubly_robust_scores
 from training.uplift.encoding import FeatureEncoding
 from training.uplift.evaluation import (
@@ -33,15 +35,27 @@ from training.uplift.evaluation import (
     RankingEvaluation,
     evaluate_ranking,
     require_blind_score,
+    verdict,
 )
 from training.uplift.holdout import split_rows
+from training.uplift.learners.auto import AutoLearner
 from training.uplift.learners.registry import fit_learner
 from training.uplift.model import UpliftFacts, UpliftModel
 from training.uplift.rows import UpliftRows
+from training.uplift.screening import (
+    AssignmentCheck,
+    DroppedFeature,
+    check_assignment,
+    require_blind_features,
+    screen_features,
+)
 
 TRAIN: Final = "train"
 TEST: Final = "test"
 UNUSED: Final = "unused"
+
+_CURVES: Final = ("curve", "baseline_curve", "gain")
+_MOST_TELLING: Final = 5
 
 
 @dataclass(frozen=True)
@@ -73,6 +87,9 @@ class ContrastResult:
         balance: features between the arms, all rows of the contrast.
         evaluation: on the test part.
         scores: predictions of the evaluated model for every row of the contrast.
+        dropped: feature columns that were left out, with the reason.
+        assignment: features against the assignment, the most telling first.
+        repeated: figures over repeated splits by name; empty without repeats.
     """
 
     name: str
@@ -81,6 +98,9 @@ class ContrastResult:
     balance: BalanceCheck
     evaluation: RankingEvaluation
     scores: pa.Table
+    dropped: list[DroppedFeature]
+    assignment: list[AssignmentCheck]
+    repeated: dict[str, RepeatedEstimate]
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +149,8 @@ class UpliftResult:
                 ("autoc", judged.autoc),
                 ("qini_over_baseline", judged.qini_over_baseline),
                 ("test_average_effect", judged.average_effect),
+                ("calibration_slope", judged.calibration.slope),
+                ("uplift_at_30", judged.top[-1].effect),
             ):
                 found[f"{result.name}.{key}"] = estimate.value
                 found[f"{result.name}.{key}_se"] = estimate.se
@@ -201,6 +223,32 @@ def _contrasts(n_arms: int) -> Iterator[tuple[list[int], int]]:
         yield from (([a], b) for a in others for b in others if a < b)
 
 
+@dataclass(frozen=True, eq=False)
+class _Contrast:
+    """Rows of one treated arm and the control, and what was asked of them."""
+
+    rows: UpliftRows
+    is_treated: BoolArray
+    probability: FloatArray
+    config: UpliftTrainingConfig
+    treated: int
+
+    @property
+    def target(self) -> FloatArray:
+        return self.rows.outcomes[self.config.target]
+
+
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """One split: the model of its train part and the figures of its test part."""
+
+    model: UpliftModel
+    evaluation: RankingEvaluation
+    uplift: FloatArray
+    expected: FloatArray
+    effect: FloatArray
+
+
 def _fit_contrast(
     rows: UpliftRows,
     train: BoolArray,
@@ -212,83 +260,144 @@ def _fit_contrast(
 ) -> ContrastResult:
     kept, is_treated, probability = rows.contrast([treated], 0)
     inside, train, test = rows.subset(kept), train[kept], test[kept]
-    model = _fit_model(inside, train, is_treated, probability, config=config, treated=treated)
-    matrix = model.encoding.encode(inside.features, source=rows.source)
-    uplift, expected = model.learner.predict(matrix), model.learner.predict_control(matrix)
-    balance = check_balance(
-        matrix,
-        is_treated,
-        probability,
-        names=model.encoding.names,
-        levels=model.encoding.levels,
+    dropped = screen_features(inside.features)
+    inside = inside.without({feature.name for feature in dropped})
+    contrast = _Contrast(inside, is_treated, probability, config, treated)
+    balance, assignment = _check_features(contrast)
+    judged = _judge(contrast, train, test, seed=_seed(config))
+    require_blind_score(judged.evaluation.treated_share, balance, source=rows.source)
+    scores = _score_table(contrast, name, train, test, judged)
+    model = judged.model
+    if config.refit:
+        model = _fit_model(contrast, np.ones(len(inside), dtype=np.bool_))
+    return ContrastResult(
+        name,
+        model,
+        int(train.sum()),
+        balance,
+        judged.evaluation,
+        scores,
+        dropped,
+        assignment,
+        _repeat(contrast, judged.evaluation),
     )
-    groups = None if inside.group is None else inside.group[test]
+
+
+def _check_features(contrast: _Contrast) -> tuple[BalanceCheck, list[AssignmentCheck]]:
+    """What was known before assignment, between the arms; in a randomised test no feature may tell them apart."""
+    rows = contrast.rows
+    encoding = FeatureEncoding.fit(rows.features, source=rows.source)
+    matrix = encoding.encode(rows.features, source=rows.source)
+    arms = (matrix, contrast.is_treated, contrast.probability)
+    assignment = check_assignment(*arms, names=encoding.names, categorical=encoding.categorical)
+    if contrast.config.data.randomised and rows.group is None:
+        require_blind_features(assignment, source=rows.source)
+    return check_balance(*arms, names=encoding.names, levels=encoding.levels), assignment
+
+
+def _judge(contrast: _Contrast, train: BoolArray, test: BoolArray, *, seed: int) -> _Judged:
+    """Fit on the train part, evaluate on the test part."""
+    rows, config = contrast.rows, contrast.config
+    _require_rows(contrast, train=train, test=test)
+    model = _fit_model(contrast, train)
+    matrix = model.encoding.encode(rows.features, source=rows.source)
+    uplift, expected = model.learner.predict(matrix), model.learner.predict_control(matrix)
+    groups = None if rows.group is None else rows.group[test]
     held_out = TrialRows(
         matrix[test],
-        inside.outcomes[config.target][test],
-        is_treated[test],
-        probability[test],
+        contrast.target[test],
+        contrast.is_treated[test],
+        contrast.probability[test],
         config.data.outcomes[config.target],
         model.encoding.categorical,
         groups,
     )
-    judged = doubly_robust_scores(
-        held_out,
-        config=config.evaluation_model,
-        n_folds=config.n_folds,
-        seed=config.split.seed if config.split.kind == "random" else 0,
+    scored = doubly_robust_scores(
+        held_out, config=config.evaluation_model, n_folds=config.n_folds, seed=seed
     )
     evaluation = evaluate_ranking(
-        judged.effect,
+        scored.effect,
         uplift[test],
         expected[test],
-        treated=is_treated[test],
-        probability=probability[test],
+        treated=held_out.treated,
+        probability=held_out.probability,
         groups=groups,
         n_bins=config.n_bins,
+        economics=config.economics,
     )
-    require_blind_score(evaluation.treated_share, balance, source=rows.source)
-    scores = _score_table(inside, name, train, test, uplift, expected)
-    if config.refit:
-        everyone = np.ones(len(inside), dtype=np.bool_)
-        model = _fit_model(
-            inside, everyone, is_treated, probability, config=config, treated=treated
-        )
-    return ContrastResult(name, model, int(train.sum()), balance, evaluation, scores)
+    return _Judged(model, evaluation, uplift, expected, scored.effect)
 
 
-def _fit_model(
-    rows: UpliftRows,
-    used: BoolArray,
-    is_treated: BoolArray,
-    probability: FloatArray,
-    *,
-    config: UpliftTrainingConfig,
-    treated: int,
-) -> UpliftModel:
+def _seed(config: UpliftTrainingConfig) -> int:
+    return config.split.seed if isinstance(config.split, RandomSplit) else 0
+
+
+def _require_rows(contrast: _Contrast, *, train: BoolArray, test: BoolArray) -> None:
+    least = contrast.config.min_arm_rows
+    for part, rows in (("train", train), ("test", test)):
+        for arm, inside in (("treated", contrast.is_treated), ("control", ~contrast.is_treated)):
+            found = int((rows & inside).sum())
+            if found < least:
+                raise InputError(
+                    contrast.rows.source,
+                    f"the {part} part has {found} {arm} rows",
+                    rule=f"each arm has at least {least} in each part (min_arm_rows)",
+                    next_step="Use more data, another 'split', or a smaller 'min_arm_rows'.",
+                )
+
+
+def _repeat(contrast: _Contrast, first: RankingEvaluation) -> dict[str, RepeatedEstimate]:
+    """The figures over all repeats; the first is at hand already."""
+    split, config = contrast.config.split, contrast.config
+    if config.repeats == 1 or not isinstance(split, RandomSplit):
+        return {}
+    figures = [_repeated_figures(first)]
+    for number in range(1, config.repeats):
+        again = split.model_copy(update={"seed": split.seed + number})
+        train, test = split_rows(contrast.rows, again, target=config.target)
+        judged = _judge(contrast, train, test, seed=again.seed)
+        figures.append(_repeated_figures(judged.evaluation))
+    return {
+        name: over_splits(np.array([found[name] for found in figures]), test_share=split.test_share)
+        for name in figures[0]
+    }
+
+
+def _repeated_figures(evaluation: RankingEvaluation) -> dict[str, float]:
+    slope = evaluation.calibration.slope.value
+    return {
+        "qini_per_head": evaluation.qini.value,
+        "qini_over_baseline": evaluation.qini_over_baseline.value,
+        "autoc": evaluation.autoc.value,
+        "uplift_at_30": evaluation.top[-1].effect.value,
+        # nothing claimed, nothing wrong: a constant prediction is calibrated
+        "calibration_slope": 1.0 if np.isnan(slope) else slope,
+    }
+
+
+def _fit_model(contrast: _Contrast, used: BoolArray) -> UpliftModel:
     """Encode and fit on the rows that are `used`; levels unseen there are missing values elsewhere."""
-    seen = rows.subset(used)
+    config, seen = contrast.config, contrast.rows.subset(used)
     kind = config.data.outcomes[config.target]
-    encoding = FeatureEncoding.fit(seen.features, source=rows.source)
+    encoding = FeatureEncoding.fit(seen.features, source=seen.source)
     trial = TrialRows(
-        encoding.encode(seen.features, source=rows.source),
+        encoding.encode(seen.features, source=seen.source),
         seen.outcomes[config.target],
-        is_treated[used],
-        probability[used],
+        contrast.is_treated[used],
+        contrast.probability[used],
         kind,
         encoding.categorical,
         seen.group,
     )
-    learner = fit_learner(trial, config.learner)
     facts = UpliftFacts(
-        treated=rows.arms[treated],
-        control=rows.arms[0],
+        treated=seen.arms[contrast.treated],
+        control=seen.arms[0],
         outcome=config.target,
         outcome_kind=kind,
         trained_on="all rows" if used.all() else "train part",
         n_rows=int(used.sum()),
     )
-    return UpliftModel(encoding, learner, config.learner, facts)
+    return UpliftModel(encoding, fit_learner(trial, config.learner), config.learner, facts)
 
 
 def _two_arms(rows: UpliftRows) -> TwoArmsCheck | None:
@@ -310,21 +419,20 @@ def _names(treated: Sequence[str]) -> list[str]:
 
 
 def _score_table(
-    rows: UpliftRows,
-    name: str,
-    train: BoolArray,
-    test: BoolArray,
-    uplift: FloatArray,
-    expected: FloatArray,
+    contrast: _Contrast, name: str, train: BoolArray, test: BoolArray, judged: _Judged
 ) -> pa.Table:
+    rows = contrast.rows
     split = np.where(train, TRAIN, np.where(test, TEST, UNUSED))
+    effect = np.full(len(rows), np.nan)
+    effect[test] = judged.effect
     table = rows.ids
     for column, values in (
         (c.CONTRAST, pa.array([name] * len(rows), pa.string())),
         (c.SPLIT, pa.array(split.tolist(), pa.string())),
         (c.ARM, pa.array([rows.arms[position] for position in rows.arm], pa.string())),
-        (c.UPLIFT, pa.array(uplift)),
-        (c.BASE_OUTCOME, pa.array(expected)),
+        (c.UPLIFT, pa.array(judged.uplift)),
+        (c.BASE_OUTCOME, pa.array(judged.expected)),
+        (c.EFFECT_SCORE, pa.array(effect, from_pandas=True)),
     ):
         table = table.append_column(column, values)
     return table
@@ -350,7 +458,8 @@ def _flat_effect(effect: AverageEffect) -> dict[str, Any]:
 
 def _contrast_metrics(result: ContrastResult) -> dict[str, Any]:
     judged = asdict(result.evaluation)
-    shown = {key: judged[key] for key in judged if key not in ("curve", "baseline_curve")}
+    shown = {key: judged[key] for key in judged if key not in _CURVES}
+    learner = result.model.learner
     return {
         **asdict(result.model.facts),
         "bundle": "the model that was evaluated"
@@ -358,5 +467,12 @@ def _contrast_metrics(result: ContrastResult) -> dict[str, Any]:
         else "fitted again on all rows; the figures are those of the model fitted on the train part",
         "n_train": result.n_train,
         "balance": asdict(result.balance),
+        "verdict": verdict(result.evaluation),
+        "screening": {
+            "dropped": [asdict(feature) for feature in result.dropped],
+            "assignment": [asdict(check) for check in result.assignment[:_MOST_TELLING]],
+        },
+        "choice": learner.choice() if isinstance(learner, AutoLearner) else None,
         "test": {**shown, "random_qini": 0.0},
+        "repeated": {name: asdict(found) for name, found in result.repeated.items()},
     }

@@ -13,8 +13,11 @@ from features.config import load_config, validate
 from features.errors import GateError, InputError
 from features.run import to_json
 from features.sources.flat_table import read_flat_table
+from training.experiments.checks import BalanceCheck
 from training.fit_uplift import fit_uplift
+from training.metrics.uplift import TreatedShareCheck
 from training.uplift.config import UpliftTrainingConfig
+from training.uplift.evaluation import require_blind_score
 from training.uplift.rows import UpliftRows, rows_from_flat_table
 
 ROOT = Path(__file__).parents[2]
@@ -168,8 +171,63 @@ def test_a_feature_measured_after_assignment_stops_the_training():
     leaking = replace(rows, features=rows.features.append_column("replied", pa.array(replied)))
     with pytest.raises(GateError) as caught:
         fit_uplift(leaking, config())
+    assert "features predict the assignment: 'replied' (AUC 0.7" in str(caught.value)
+    assert "'post_treatment'" in str(caught.value)
+
+
+def test_dropped_features_are_named_and_unknown_to_the_model():
+    rows = trial(2_000)
+    twin = rows.features.append_column("twin", rows.features["age"])
+    found = fit_uplift(replace(rows, features=twin), config()).contrasts[0]
+    assert [(d.name, d.reason) for d in found.dropped] == [("twin", "duplicate")]
+    assert found.model.encoding.names == ("age", "zip")
+
+
+def test_an_arm_with_too_few_rows_is_refused():
+    with pytest.raises(InputError, match=r"the train part has \d+ \w+ rows; each arm has at least 800"):
+        fit_uplift(trial(2_000), config(min_arm_rows=800))
+
+
+def test_money_is_counted_only_when_its_worth_is_given():
+    economics = {"value": 10.0, "cost": 1.0, "currency": "EUR"}
+    judged = fit_uplift(trial(), config(economics=economics)).contrasts[0].evaluation
+    # effect .4 on the upper half: 10 x .4 - 1 = 3 for half of the rows
+    assert judged.policy.value.low < 1.5 < judged.policy.value.high
+    assert judged.policy.over_all.low > 0
+    assert judged.best_share.share_low <= 0.5 <= judged.best_share.share_high
+    assert fit_uplift(trial(), config()).contrasts[0].evaluation.policy is None
+
+
+def test_repeats_stand_beside_the_first_split_with_corrected_intervals():
+    result = fit_uplift(trial(2_000), config(repeats=3, split={"kind": "random", "seed": 5}))
+    found = result.contrasts[0].repeated["qini_per_head"]
+    singles = [
+        fit_uplift(trial(2_000), config(split={"kind": "random", "seed": seed}))
+        for seed in (5, 6, 7)
+    ]
+    values = [single.contrasts[0].evaluation.qini.value for single in singles]
+    assert (found.mean, found.n_splits) == (pytest.approx(np.mean(values)), 3)
+    assert found.se == pytest.approx(np.sqrt(1 / 3 + 1) * np.std(values, ddof=1))
+
+
+def test_the_verdict_says_what_the_intervals_allow():
+    works = fit_uplift(trial(), config()).metrics()["contrasts"]["mail"]["verdict"]
+    assert works.startswith("the average effect is positive; the ranking is better than a random")
+    nothing = fit_uplift(trial(effect=0.0, seed=3), config(learner={"kind": "auto", "n_jobs": 1}))
+    contrast = nothing.metrics()["contrasts"]["mail"]
+    assert contrast["verdict"].startswith(
+        "no evidence of an average effect; no evidence that the ranking is better than a random"
+    )
+    assert len(contrast["choice"]["candidates"]) == 8
+
+
+def test_a_score_that_knows_the_assignment_withholds_its_evaluation():
+    check = TreatedShareCheck((100,), (90,), (50.0,), 64.0, 1, 1e-15, passed=False)
+    balance = BalanceCheck({"replied": 0.8, "age": 0.01}, 0.8, 90.0, 2, 0.0, passed=False)
+    with pytest.raises(GateError) as caught:
+        require_blind_score(check, balance, source="trial")
     assert "the share of treated rows depends on the uplift score" in str(caught.value)
-    assert "those that differ most: replied" in str(caught.value)
+    assert "those that differ most: replied, age" in str(caught.value)
 
 
 def test_too_few_rows_are_refused():

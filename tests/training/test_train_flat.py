@@ -68,7 +68,10 @@ def test_a_run_holds_metrics_scores_curves_rejects_and_bundles(folder):
         1,
     )
     scores = pq.read_table(run.path / "scores.parquet")
-    assert scores.column_names == [c.LINE, c.CONTRAST, c.SPLIT, c.ARM, c.UPLIFT, c.BASE_OUTCOME]
+    columns = [c.LINE, c.CONTRAST, c.SPLIT, c.ARM, c.UPLIFT, c.BASE_OUTCOME, c.EFFECT_SCORE]
+    assert scores.column_names == columns
+    tested = [split == "test" for split in scores[c.SPLIT].to_pylist()]
+    assert scores[c.EFFECT_SCORE].is_valid().to_pylist() == tested
     assert scores.num_rows == 1_000
     assert pq.read_table(run.path / "curves.parquet").num_rows == 2 * 100
     assert pq.read_table(run.path / "rejects.parquet")[c.REASON_CODE].to_pylist() == [

@@ -70,6 +70,9 @@ class FlatTableData(ArmsConfig):
     group: str | None = None
     """Column of the person where persons have several rows; intervals and folds then go by person."""
 
+    post_treatment: tuple[str, ...] = ()
+    """Columns measured after assignment: never features. Naming one as a feature is an error."""
+
     randomised: bool = True
     """False: the probabilities are estimated, and no figure is called lift."""
 
@@ -85,6 +88,9 @@ class FlatTableData(ArmsConfig):
         taken = [self.treatment, *self.outcomes, *([self.group] if self.group else [])]
         if isinstance(self.probability, str):
             taken.append(self.probability)
+        late = sorted(set(self.post_treatment) & set(self.features or []))
+        if late:
+            raise ValueError(f"{late} cannot be a feature: it is measured after assignment")
         both = sorted(set(taken) & set(self.features or []))
         if both:
             raise ValueError(
@@ -144,6 +150,19 @@ class LastWeeksSplit(BaseConfig):
     """Length of the outcome window; training rows whose window reaches into the test weeks are left out."""
 
 
+class Economics(BaseConfig):
+    """What an outcome is worth and what a contact costs: turns effects into money."""
+
+    value: float = Field(gt=0)
+    """Money that one unit of the target outcome is worth."""
+
+    cost: float = Field(ge=0)
+    """Money that treating one row costs, whatever it does."""
+
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    """ISO 4217 code."""
+
+
 class UpliftTrainingConfig(BaseConfig):
     """One uplift training: a model per treated arm, judged on rows it has not seen."""
 
@@ -170,6 +189,15 @@ class UpliftTrainingConfig(BaseConfig):
     n_bins: int = Field(default=10, ge=2, le=100)
     """Score bins of the uplift table and of the treated-share check."""
 
+    repeats: int = Field(default=1, ge=1, le=200)
+    """Random splits to repeat the evaluation on, with the seeds that follow the split's; the bundle is that of the first."""
+
+    economics: Economics | None = None
+    """Given: rules and shares are valued in money."""
+
+    min_arm_rows: int = Field(default=100, ge=2)
+    """Fewest rows of an arm in the train part and in the test part."""
+
     refit: bool = False
     """True: the bundle holds a model fitted again on all rows, train and test. False: the model that was evaluated."""
 
@@ -179,4 +207,6 @@ class UpliftTrainingConfig(BaseConfig):
             raise ValueError(f"'target' must be one of the outcomes {sorted(self.data.outcomes)}")
         if (self.split.kind, self.data.kind) == ("last_weeks", "flat_table"):
             raise ValueError("'split: last_weeks' needs 'data.kind: histories'")
+        if self.repeats > 1 and self.split.kind != "random":
+            raise ValueError("'repeats' needs 'split.kind: random'")
         return self

@@ -9,6 +9,8 @@ from features.arrays import BoolArray, FloatArray, IntArray
 from features.errors import GateError
 from training.experiments.checks import BalanceCheck
 from training.metrics.estimates import Estimate
+from training.metrics.policy import PolicyReport, judge_policy
+from training.metrics.policy_curves import BestShare, best_share
 from training.metrics.uplift import (
     DecileEffect,
     TocCurve,
@@ -17,10 +19,27 @@ from training.metrics.uplift import (
     mean_effect,
     qini_area,
     qini_difference,
+    score_bins,
     toc_curve,
     treated_share_by_bin,
     uplift_by_bin,
 )
+from training.metrics.uplift_calibration import (
+    BestLinearPredictor,
+    SortedGroups,
+    best_linear_predictor,
+    sorted_groups,
+)
+from training.metrics.uplift_comparison import paired_difference, qini_over_average_effect
+from training.metrics.uplift_top import (
+    GainCurve,
+    Segment,
+    gain_curve,
+    gain_over_random_at,
+    segments,
+    uplift_at,
+)
+from training.uplift.config import Economics
 
 QINI_CONVENTION: Final = (
     "area between gain curve and diagonal, per head of the test rows, not normalised; "
@@ -30,6 +49,26 @@ AUTOC_CONVENTION: Final = (
     "area under the targeting curve TOC(q), per head, not normalised; a random ranking has the value 0; "
     "ties averaged; 95 % jackknife interval"
 )
+
+
+_TOP_SHARES: Final = (0.1, 0.2, 0.3)
+
+
+@dataclass(frozen=True)
+class TopShare:
+    """The best-ranked share.
+
+    Attributes:
+        share: of the test rows.
+        effect: mean effect inside; a random ranking has the average effect.
+        over_random: what treating them gains over as many at random, per head of everybody; random = 0.
+        over_baseline: paired difference of `effect` to ranking by the expected outcome without treatment.
+    """
+
+    share: float
+    effect: Estimate
+    over_random: Estimate
+    over_baseline: Estimate
 
 
 @dataclass(frozen=True)
@@ -47,6 +86,14 @@ class RankingEvaluation:
         treated_share: check that the score does not predict the assignment.
         curve: TOC and gain of the score.
         baseline_curve: the same of the baseline.
+        qini_over_average: Qini area as a share of the average effect; random = 0, NaN without a clear average effect.
+        top: effect among the best-ranked 10, 20 and 30 %.
+        calibration: slope of the measured on the predicted effect, 1 = right.
+        groups: mean effects of five groups by predicted effect.
+        segments: what score bins can be called, with intervals.
+        gain: cumulative gain with its interval.
+        policy: contacting whoever is predicted to be worth it, None without economics.
+        best_share: the most profitable share of the ranking, None without economics.
     """
 
     n_rows: int
@@ -59,6 +106,14 @@ class RankingEvaluation:
     treated_share: TreatedShareCheck
     curve: TocCurve
     baseline_curve: TocCurve
+    qini_over_average: Estimate
+    top: list[TopShare]
+    calibration: BestLinearPredictor
+    groups: SortedGroups
+    segments: list[Segment]
+    gain: GainCurve
+    policy: PolicyReport | None
+    best_share: BestShare | None
 
 
 def evaluate_ranking(
@@ -70,6 +125,7 @@ def evaluate_ranking(
     probability: FloatArray,
     groups: IntArray | None,
     n_bins: int,
+    economics: Economics | None = None,
 ) -> RankingEvaluation:
     """Every figure of one score on one set of test rows.
 
@@ -81,7 +137,14 @@ def evaluate_ranking(
         probability: known probability that the row is treated, shape (n_rows,).
         groups: person of each row; intervals are then clustered by person. None = independent rows.
         n_bins: score bins.
+        economics: what an outcome is worth and a contact costs; None = no policy is valued.
     """
+    policy = best = None
+    if economics is not None:
+        value, cost = economics.value, economics.cost
+        worth_it = value * score > cost
+        policy = judge_policy(effect, worth_it, cost=cost, value=value, clusters=groups)
+        best = best_share(effect, score, cost=cost, value=value, clusters=groups)
     return RankingEvaluation(
         n_rows=len(effect),
         average_effect=mean_effect(effect, clusters=groups),
@@ -93,7 +156,56 @@ def evaluate_ranking(
         treated_share=treated_share_by_bin(treated, probability, score, n_bins=n_bins),
         curve=toc_curve(effect, score),
         baseline_curve=toc_curve(effect, baseline),
+        qini_over_average=qini_over_average_effect(effect, score, clusters=groups),
+        top=[_top(effect, score, baseline, share, groups) for share in _TOP_SHARES],
+        calibration=best_linear_predictor(effect, score, clusters=groups),
+        groups=sorted_groups(effect, score, clusters=groups),
+        segments=segments(effect, score_bins(score, n_bins=n_bins), baseline, clusters=groups),
+        gain=gain_curve(effect, score, clusters=groups),
+        policy=policy,
+        best_share=best,
     )
+
+
+def _top(
+    effect: FloatArray,
+    score: FloatArray,
+    baseline: FloatArray,
+    share: float,
+    groups: IntArray | None,
+) -> TopShare:
+    metric = f"uplift_at_{share:.0%}".rstrip("%")
+    return TopShare(
+        share,
+        uplift_at(effect, score, share=share, clusters=groups),
+        gain_over_random_at(effect, score, share=share, clusters=groups),
+        paired_difference(metric, effect, score, baseline, clusters=groups),
+    )
+
+
+def verdict(evaluation: RankingEvaluation) -> str:
+    """What the test rows say about effect, ranking and size of the predictions, in words."""
+    average, qini, slope = (
+        evaluation.average_effect,
+        evaluation.qini,
+        evaluation.calibration.slope,
+    )
+    effect = "no evidence of an average effect"
+    if average.low > 0 or average.high < 0:
+        effect = f"the average effect is {'positive' if average.value > 0 else 'negative'}"
+    ranking = "no evidence that the ranking is better than a random order"
+    if qini.low > 0:
+        ranking = "the ranking is better than a random order"
+    elif qini.high < 0:
+        ranking = "the ranking is worse than a random order"
+    size = "the predictions do not differ between rows"
+    if slope.se > 0:
+        size = "no evidence that the predictions have the wrong size"
+        if slope.high < 1:
+            size = "the predictions exaggerate differences between rows"
+        elif slope.low > 1:
+            size = "the predictions understate differences between rows"
+    return f"{effect}; {ranking}; {size}"
 
 
 def require_blind_score(check: TreatedShareCheck, balance: BalanceCheck, *, source: str) -> None:

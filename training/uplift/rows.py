@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -71,6 +72,11 @@ class UpliftRows:
             None if self.time is None else self.time[keep],
             self.source,
         )
+
+    def without(self, features: AbstractSet[str]) -> UpliftRows:
+        """The same rows without these feature columns."""
+        kept = [name for name in self.features.column_names if name not in features]
+        return replace(self, features=self.features.select(kept))
 
     def contrast(
         self, treated: Sequence[int], control: int
@@ -201,7 +207,13 @@ def _named_columns(config: FlatTableData) -> list[str]:
 def _feature_columns(table: pa.Table, config: FlatTableData) -> list[str]:
     if config.features is not None:
         return config.features
-    taken = {*(config.exclude or []), config.treatment, *config.outcomes, config.group}
+    taken = {
+        *(config.exclude or []),
+        *config.post_treatment,
+        config.treatment,
+        *config.outcomes,
+        config.group,
+    }
     if isinstance(config.probability, str):
         taken.add(config.probability)
     return [name for name in table.column_names if name not in taken]

@@ -87,3 +87,20 @@ def test_interval_coverage_on_a_randomised_trial_with_unequal_arms():
     margin = 3 * np.sqrt(0.95 * 0.05 / 2_000)
     assert np.mean(values) == pytest.approx(0.95, abs=margin)
     assert np.mean(over_random) == pytest.approx(0.95, abs=margin)
+
+
+def test_errors_of_the_random_rule_match_the_jackknife():
+    rng = np.random.default_rng(1)
+    n = 300
+    cost, contact = rng.exponential(size=n), rng.random(n) < 0.4
+    effect = 5 + cost + rng.normal(size=n)
+
+    def report(keep):
+        return judge_policy(effect[keep], contact[keep], cost=cost[keep])
+
+    left_out = [report(np.arange(n) != i) for i in range(n)]
+    full = report(np.arange(n) >= 0)
+    for name in ("random", "over_random"):
+        values = np.array([getattr(one, name).value for one in left_out])
+        jackknife = np.sqrt((n - 1) / n * np.sum((values - values.mean()) ** 2))
+        assert getattr(full, name).se == pytest.approx(jackknife, rel=0.02)
