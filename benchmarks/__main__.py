@@ -6,12 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks import (
+    als_fit,
     assignment,
+    ingest,
     interactions,
     person_features,
     qini_interval,
     ranking_metrics,
     ranking_ndcg,
+    top_k,
+    top_k_limit,
 )
 from benchmarks.case import ROUNDS, Case, Timing, measure
 
@@ -21,8 +25,12 @@ BENCHMARKS: tuple[Callable[[], Case[Any]], ...] = (
     qini_interval.case,
     ranking_ndcg.case,
     ranking_metrics.case,
+    top_k.case,
+    top_k_limit.case,
+    als_fit.case,
     assignment.case,
 )
+_CLEANED_ROWS = 1_000_000
 _LINE = "{:<68} {:>9} {:>14}  {:<36} {:>9} {:>9}"
 
 
@@ -51,6 +59,8 @@ def main() -> None:
     print(
         f"\nMedians of {ROUNDS} rounds in one process, both sides in turn, after a warm-up that compares their results."
     )
+    print("\nCleaning events, each side in a process of its own:")
+    ingest.compare_all([_CLEANED_ROWS])
 
 
 if __name__ == "__main__":

@@ -13,9 +13,11 @@ from pydantic import Field
 
 from features.arrays import CodeArray, ScoreArray
 from features.errors import ConfigError
+from training.recommenders.als_solver import alternating_least_squares
 from training.recommenders.base import ModelConfig, Recommender
+from training.recommenders.factor_products import top_k_product
 from training.recommenders.observed import Observed
-from training.recommenders.top_k import Eligible, top_k_dense
+from training.recommenders.top_k import Eligible
 
 
 class AlsConfig(ModelConfig):
@@ -38,14 +40,18 @@ class AlsConfig(ModelConfig):
     seed: int = Field(default=0, ge=0)
     """Seed of the first factors."""
 
+    solver: Literal["gathered", "implicit"] = "gathered"
+    """What fits the factors: our kernel, which gathers the other side's factors of a row once, or the implicit library.
+    Both take the same steps from the same start."""
+
     threads: int = Field(default=2, ge=1)
-    """Threads of fit and recommend."""
+    """Threads of fit and recommend; the result does not depend on it."""
 
 
 class Als(Recommender[AlsConfig]):
     """Score = product of item factor and the factor a history folds in to; no factor of a person is kept.
 
-    Source: Hu, Koren and Volinsky (2008); solver of the implicit library.
+    Source: Hu, Koren and Volinsky (2008).
     """
 
     config_type = AlsConfig
@@ -64,19 +70,36 @@ class Als(Recommender[AlsConfig]):
                 rule="there can be no more factors than persons or items",
                 next_step=f"Set factors to {min(n_persons, n_items)} or fewer.",
             )
-        with _one_blas_thread():
-            model = self._solver()
-            model.fit(self._confidence(weights), show_progress=False)
-        self._factors = model.item_factors
+        confidence = self._confidence(weights)
+        if self.config.solver == "implicit":
+            with _one_blas_thread():
+                model = self._implicit()
+                model.fit(confidence, show_progress=False)
+            self._factors = model.item_factors
+            return
+        _, self._factors = alternating_least_squares(
+            confidence,
+            factors=self.config.factors,
+            regularization=self.config.regularization,
+            iterations=self.config.iterations,
+            seed=self.config.seed,
+            threads=self.config.threads,
+        )
 
     def _rank(self, observed: Observed, k: int, eligible: Eligible) -> tuple[CodeArray, ScoreArray]:
-        scores = self._fold_in(observed.weights) @ self._factors.T
-        return top_k_dense(scores, k=k, eligible=eligible)
+        factors = self._fold_in(observed.weights)
+        return top_k_product(
+            factors, self._factors, k=k, eligible=eligible, threads=self.config.threads
+        )
+
+    def _cells_at_once(self) -> int:
+        """The scores are never held all at once, so a block may have more rows."""
+        return super()._cells_at_once() * 64
 
     def _fold_in(self, weights: sp.csr_matrix) -> ScoreArray:
         """The factor of each row, solved exactly against the item factors; zeros for an empty row."""
         with _one_blas_thread():
-            model = self._solver()
+            model = self._implicit()
             model.item_factors = self._factors
             factors: ScoreArray = model.recalculate_user(
                 np.arange(weights.shape[0]), self._confidence(weights)
@@ -88,7 +111,7 @@ class Als(Recommender[AlsConfig]):
         confidence.data = 1 + np.float32(self.config.alpha) * confidence.data
         return confidence
 
-    def _solver(self) -> Any:
+    def _implicit(self) -> Any:
         from implicit.cpu.als import AlternatingLeastSquares  # noqa: PLC0415 - slow import
 
         return AlternatingLeastSquares(

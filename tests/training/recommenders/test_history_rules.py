@@ -104,7 +104,8 @@ SHELF = ItemAttributes(
 
 
 def shop_events():
-    """Buyers: bear 2, doll 1, kite 3, plum 4, odd 1."""
+    """Buyers: bear 2, doll 1, kite 3, plum 4, odd 1; six persons looked at doll and bought nothing."""
+    yield from [(f"v{n}", "doll", 5, "view") for n in range(6)]
     yield from [("p0", "bear", 5), ("p1", "bear", 5), ("p0", "doll", 5)]
     yield from [(f"p{n}", "kite", 5) for n in range(3)]
     yield from [(f"p{n}", "plum", 5) for n in range(4)]
@@ -118,9 +119,9 @@ def test_best_sellers_climb_from_the_viewed_category_to_the_root(make_histories,
     model = CategoryBestSellers(config).fit(histories.everyone(cutoff), attributes=SHELF)
     everyone = histories.everyone(cutoff)
     me, you = _scores(model, everyone.take(histories.person_rows(pa.array(["me", "you"]))), 4)
-    # toys > soft (depth 2): 1 + 1 / (1 + rank); toys: kite is its first; plum only as the popular filler
+    # toys > soft (depth 2): 1 + 1 / (1 + rank); toys: kite is its first; plum, behind doll among all, only as a filler
     assert me == pytest.approx(
-        {"bear": 1 + 1 / 2, "doll": 1 + 1 / 3, "kite": 0 + 1 / 2, "plum": -1}
+        {"bear": 1 + 1 / 2, "doll": 1 + 1 / 3, "kite": 0 + 1 / 2, "plum": -2}
     )
     assert max(you.values()) < 0
 

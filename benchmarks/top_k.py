@@ -1,0 +1,40 @@
+"""Exact lists of ten from factors, seen items removed, against implicit."""
+
+from __future__ import annotations
+
+import numpy as np
+import threadpoolctl
+from implicit.cpu.als import AlternatingLeastSquares
+
+from benchmarks.case import Case
+from benchmarks.factors import FACTORS, THREADS, Factors, K, make_factors
+from features.arrays import ScoreArray
+from training.recommenders.factor_products import top_k_product
+
+_BATCH = 1_000
+
+
+def case(scale: float = 1.0) -> Case[ScoreArray]:
+    """Scores of the lists of all persons."""
+    factors = make_factors(scale)
+    return Case(
+        task=f"top {K} of {len(factors.items):,} items, seen ones removed: {len(factors.persons):,} persons",
+        rows=len(factors.persons),
+        ours=lambda: top_k_product(
+            factors.persons, factors.items, k=K, eligible=factors.eligible, threads=THREADS
+        )[1],
+        peer_name="implicit recommend, BLAS 1",
+        peer=lambda: _with_implicit(factors),
+        require_equal=lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-4),
+    )
+
+
+def _with_implicit(factors: Factors) -> ScoreArray:
+    scores = []
+    with threadpoolctl.threadpool_limits(1, "blas"):
+        model = AlternatingLeastSquares(factors=FACTORS, num_threads=THREADS)
+        model.user_factors, model.item_factors = factors.persons, factors.items
+        for first in range(0, len(factors.persons), _BATCH):
+            batch = np.arange(first, min(first + _BATCH, len(factors.persons)))
+            scores.append(model.recommend(batch, factors.seen[batch], N=K)[1])
+    return np.concatenate(scores)
