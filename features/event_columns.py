@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import numba
@@ -90,12 +89,6 @@ class EventColumns:
             whole[begin : begin + len(piece)] = self.convert(name, piece)
             begin += len(piece)
         return whole
-
-
-def in_two_threads(works: list[Callable[[], Any]]) -> list[Any]:
-    """The results of some works, in their order; at most two run at a time."""
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        return [future.result() for future in [pool.submit(work) for work in works]]
 
 
 def _times(values: pa.Array) -> IntArray:

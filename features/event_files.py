@@ -9,18 +9,21 @@ from typing import Any, Final
 
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features import columns as c
 from features.errors import InputError, SchemaError
-from features.event_columns import COLUMNS, EventColumns, in_two_threads
+from features.event_columns import COLUMNS, EventColumns
 from features.event_ids import EventIds, IdPiece
 from features.histories import Histories
 from features.tables import EVENTS
+from features.threads import in_two_threads
 
-_ROWS_AT_ONCE: Final = 1 << 19
-_FEW_TEXTS: Final = (c.EVENT_NAME, c.CATEGORY, c.TRANSACTION_ID)
-"""Columns read as dictionaries: few different texts, or mostly null."""
+_ROWS_AT_ONCE: Final = 1 << 21
+_SAMPLE: Final = 1_000
+_LENGTH_BYTES: Final = 4  # before each text that is written as it is
+_MUCH_LESS: Final = 0.6
 
 _COSTLIEST_FIRST: Final = (
     "person", "item", "time", "transaction", "event", "category", "value", "quantity",
@@ -87,11 +90,34 @@ def require_event_files(paths: Sequence[Path]) -> None:
 
 
 def column_pieces(paths: Sequence[Path], column: str) -> Iterator[pa.Array]:
-    """One column of some files, some rows at a time."""
+    """One column of some files, some rows at a time; a text column as a dictionary where the file repeats few texts."""
     for path in paths:
-        with _opened(path, column) as file:
-            for batch in file.iter_batches(_ROWS_AT_ONCE, columns=[column], use_threads=False):
-                yield batch.column(0)
+        few = [column] if _repeats(path, column) else None
+        with _opened(path, few) as file:
+            for group in range(file.num_row_groups):
+                if file.metadata.row_group(group).num_rows <= _ROWS_AT_ONCE:
+                    yield from file.read_row_group(group, [column], use_threads=False)[0].chunks
+                else:
+                    for batch in file.iter_batches(
+                        _ROWS_AT_ONCE, [group], [column], use_threads=False
+                    ):
+                        yield batch.column(0)
+
+
+def _repeats(path: Path, column: str) -> bool:
+    """Whether a text column takes much less room than its texts, so that its dictionary is worth reading."""
+    if EVENTS.schema.field(column).type != pa.string():
+        return False
+    with _opened(path) as file:
+        at = file.schema_arrow.get_field_index(column)
+        stored = [file.metadata.row_group(g).column(at) for g in range(file.num_row_groups)]
+        rows = sum(piece.num_values for piece in stored)
+        few = next(file.iter_batches(_SAMPLE, columns=[column], use_threads=False), None)
+    if few is None:
+        return False
+    texts = pc.fill_null(pc.binary_length(few.column(0)), 0)
+    plain = (pc.mean(texts).as_py() + _LENGTH_BYTES) * rows
+    return bool(sum(piece.total_uncompressed_size for piece in stored) < _MUCH_LESS * plain)
 
 
 def event_ids_of(paths: Sequence[Path]) -> EventIds:
@@ -106,10 +132,9 @@ def event_ids_of(paths: Sequence[Path]) -> EventIds:
 
 
 def _ids_of_group(path: Path, group: int) -> pa.ChunkedArray:
-    with _opened(path, c.EVENT_ID) as file:
+    with _opened(path) as file:
         return file.read_row_group(group, columns=[c.EVENT_ID], use_threads=False)[0]
 
 
-def _opened(path: Path, column: str) -> pq.ParquetFile:
-    few = [column] if column in _FEW_TEXTS else None
-    return pq.ParquetFile(path, read_dictionary=few, memory_map=True, pre_buffer=False)
+def _opened(path: Path, dictionaries: list[str] | None = None) -> pq.ParquetFile:
+    return pq.ParquetFile(path, read_dictionary=dictionaries, memory_map=True, pre_buffer=False)

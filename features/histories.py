@@ -22,11 +22,12 @@ import pyarrow.compute as pc
 
 from features import columns as c
 from features.arrays import BoolArray, CodeArray, FloatArray, IntArray, TextArray
-from features.event_columns import COLUMNS, EventColumns, in_two_threads
+from features.event_columns import COLUMNS, EventColumns
 from features.event_ids import EventIds, IdPiece
 from features.kernels import helper
 from features.person_sort import gather, person_order
 from features.reversals import Reversals, as_arrays, find_reversals, from_arrays, kept_reversals
+from features.threads import in_two_threads
 
 MICROSECONDS_PER_DAY: Final = 86_400_000_000
 NO_CODE: Final = -1

@@ -16,11 +16,16 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from features import columns as c
+from features.array_files import ArrayFile
 from features.contracts import TableContract, check
 from features.errors import InputError, WorkspaceError
 from features.provenance import file_hash
 
 MANIFEST: Final = "manifest.json"
+
+_UNIQUE: Final = (c.EVENT_ID, c.REFUND_EVENT_ID)
+_DICTIONARY_BYTES: Final = 1 << 24
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -95,8 +100,9 @@ class RunWriter:
 
     def parquet(self, name: str, table: pa.Table) -> None:
         """Write a table that has no contract of its own (features, scores)."""
+        path = self.path / f"{name}.parquet"
         with writing_to(self.path):
-            pq.write_table(table, self.path / f"{name}.parquet", compression="zstd")
+            pq.write_table(table, path, **parquet_options(table.schema))
         self._tables[name] = {
             "rows": table.num_rows,
             "schema": {field.name: str(field.type) for field in table.schema},
@@ -106,7 +112,7 @@ class RunWriter:
         """Write a table part by part, each part let go of before the next is asked for; all have these columns."""
         rows = 0
         path = self.path / f"{name}.parquet"
-        with pq.ParquetWriter(path, schema, compression="zstd") as file:
+        with pq.ParquetWriter(path, schema, **parquet_options(schema)) as file:
             for part in parts:
                 file.write_table(part)
                 rows += part.num_rows
@@ -124,9 +130,15 @@ class RunWriter:
         """Write a folder of plain .npy arrays, to be memory-mapped by `read_arrays`."""
         folder = self.path / name
         with writing_to(self.path):
-            folder.mkdir()
+            folder.mkdir(exist_ok=True)
             for key, array in arrays.items():
                 np.save(folder / f"{key}.npy", array, allow_pickle=False)
+
+    def array_file(self, name: str, key: str, dtype: npt.DTypeLike, *, length: int) -> ArrayFile:
+        """One array of such a folder, to be written piece by piece."""
+        folder = self.path / name
+        folder.mkdir(exist_ok=True)
+        return ArrayFile(folder / f"{key}.npy", dtype, length=length)
 
     def json(self, name: str, content: Any) -> None:
         """Write a JSON file with sorted keys; NaN is written as null."""
@@ -151,6 +163,20 @@ class RunWriter:
         files = sorted(p for p in self.path.rglob("*") if p.is_file() and p != self.path / MANIFEST)
         hashes = {str(p.relative_to(self.path)): file_hash(p) for p in files}
         return {**facts, "tables": self._tables, "files": hashes}
+
+
+def parquet_options(schema: pa.Schema) -> dict[str, Any]:
+    """How tables are written: each different text once per row group, so that ids are told apart before they are read."""
+    repeated = [
+        field.name
+        for field in schema
+        if pa.types.is_string(field.type) and field.name not in _UNIQUE
+    ]
+    return {
+        "compression": "zstd",
+        "use_dictionary": repeated,
+        "dictionary_pagesize_limit": _DICTIONARY_BYTES,
+    }
 
 
 def read_parquet(path: Path) -> pa.Table:

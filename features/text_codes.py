@@ -76,6 +76,7 @@ class TextCodes:
         self._arena = np.zeros(1, np.uint64)
         self._hashes = np.zeros(1, np.uint64)
         self._slots = np.zeros(_FIRST_SLOTS, np.uint64)
+        self._dictionary: tuple[pa.Array, CodeArray] | None = None  # the latest, with its codes
 
     def __len__(self) -> int:
         return self._size
@@ -87,9 +88,7 @@ class TextCodes:
             values: `string`, `large_string`, or a dictionary of either.
         """
         if pa.types.is_dictionary(values.type):
-            known: CodeArray = np.append(self.encode(values.dictionary), np.int32(NO_TEXT))
-            taken: CodeArray = known[pc.fill_null(values.indices, -1).to_numpy()]
-            return taken
+            return self._of_dictionary(values)
         codes = np.empty(len(values), np.int32)
         for begin in range(0, len(values), _ROWS_AT_ONCE):
             part = values.slice(begin, _ROWS_AT_ONCE)
@@ -105,6 +104,15 @@ class TextCodes:
                 self._used,
             )
         return codes
+
+    def _of_dictionary(self, values: pa.DictionaryArray) -> CodeArray:
+        """Pieces that follow each other mostly share one dictionary."""
+        dictionary = values.dictionary
+        if self._dictionary is None or not _is_same(dictionary, self._dictionary[0]):
+            known: CodeArray = np.append(self.encode(dictionary), np.int32(NO_TEXT))
+            self._dictionary = (dictionary, known)
+        taken: CodeArray = self._dictionary[1][pc.fill_null(values.indices, -1).to_numpy()]
+        return taken
 
     def texts(self) -> pa.Array:
         """The texts by code."""
@@ -132,6 +140,13 @@ class TextCodes:
         if slots > len(self._slots):
             self._slots = np.zeros(slots, np.uint64)
             _fill(self._slots, self._hashes, self._arena, self._size)
+
+
+def _is_same(one: pa.Array, other: pa.Array) -> bool:
+    """Whether two arrays are one and the same memory; both are alive, so no address is used twice."""
+    return len(one) == len(other) and [b and b.address for b in one.buffers()] == [
+        b and b.address for b in other.buffers()
+    ]
 
 
 _NONE: Final = np.zeros(0, np.bool_)
@@ -260,11 +275,12 @@ def _append(texts: Texts, row: int, arena: Words, used: int, code: int) -> int:
 @helper
 def _word(texts: Texts, at: int, end: int) -> np.uint64:
     """The next eight bytes of a text, padded with zeros, as a number."""
-    if at + _WORD <= end:
-        return texts.words[at]
+    word: np.uint64 = np.uint64(0)
     if at + _WORD <= len(texts.data):
-        return texts.words[at] & ((np.uint64(1) << np.uint64(8 * (end - at))) - np.uint64(1))
-    word = np.uint64(0)
+        word = texts.words[at]
+        if end - at < _WORD:
+            word &= (np.uint64(1) << np.uint64(8 * (end - at))) - np.uint64(1)
+        return word
     for place in range(end - 1, at - 1, -1):
         word = (word << np.uint64(8)) | np.uint64(texts.data[place])
     return word
