@@ -10,6 +10,7 @@ from benchmarks import (
     assignment,
     ingest,
     interactions,
+    pair_features,
     person_features,
     qini_interval,
     ranking_metrics,
@@ -21,6 +22,7 @@ from benchmarks.case import ROUNDS, Case, Timing, measure
 
 BENCHMARKS: tuple[Callable[[], Case[Any]], ...] = (
     person_features.case,
+    pair_features.case,
     interactions.case,
     qini_interval.case,
     ranking_ndcg.case,
