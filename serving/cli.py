@@ -114,6 +114,39 @@ def train(
 
 
 @app.command()
+def predict(
+    input_file: Annotated[
+        Path, typer.Argument(help="CSV or Parquet with the features.", metavar="INPUT")
+    ],
+    *,
+    bundle: Annotated[Path, typer.Option(help="Folder of an uplift model, <run>/bundle/<arm>.")],
+    out: Annotated[Path, typer.Option(help="Where to: a .parquet or .csv file.")],
+    separator: Annotated[str, typer.Option(help="Between the fields of a CSV.")] = ",",
+) -> None:
+    """Score the rows of any file with a trained uplift model; tells how they differ from the training rows."""
+    from training.predict_uplift import predict_file, write_prediction  # noqa: PLC0415
+
+    prediction = predict_file(bundle, input_file, separator=separator)
+    write_prediction(prediction, out)
+    typer.echo("\n".join([*prediction.lines(), f"output      {_short(out.resolve())}"]))
+
+
+@app.command()
+def compare(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Folders of uplift trainings.", metavar="RUN RUN...")
+    ],
+    *,
+    log_json: LogJson = False,
+) -> None:
+    """Compare uplift trainings on the same test rows, paired, each against the first."""
+    from training.compare_uplift import compare_runs, comparison_lines, read_run  # noqa: PLC0415
+
+    found = compare_runs([read_run(folder) for folder in runs])
+    typer.echo("\n".join(comparison_lines(found, as_json=log_json)))
+
+
+@app.command()
 def score(
     config: ConfigFile,
     overrides: Overrides = None,

@@ -28,6 +28,7 @@ from training.metrics.uplift_comparison import RepeatedEstimate, over_splits
 from training.uplift.base import OutcomeKind, TrialRows
 from training.uplift.config import RandomSplit, UpliftTrainingConfig
 from training.uplift.doubly_robust import doubly_robust_scores
+from training.uplift.drift import FeatureProfile
 from training.uplift.encoding import FeatureEncoding
 from training.uplift.evaluation import (
     AUTOC_CONVENTION,
@@ -397,7 +398,11 @@ def _fit_model(contrast: _Contrast, used: BoolArray) -> UpliftModel:
         trained_on="all rows" if used.all() else "train part",
         n_rows=int(used.sum()),
     )
-    return UpliftModel(encoding, fit_learner(trial, config.learner), config.learner, facts)
+    learner, profile = (
+        fit_learner(trial, config.learner),
+        FeatureProfile.fit(trial.matrix, encoding),
+    )
+    return UpliftModel(encoding, learner, config.learner, facts, profile)
 
 
 def _two_arms(rows: UpliftRows) -> TwoArmsCheck | None:

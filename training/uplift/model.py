@@ -15,12 +15,14 @@ from features.errors import InputError
 from features.run import to_json
 from training.bundle import read_bundle, write_bundle
 from training.uplift.base import OutcomeKind
+from training.uplift.drift import FeatureProfile
 from training.uplift.encoding import FeatureEncoding
 from training.uplift.learners.base import UpliftLearner
 from training.uplift.learners.registry import LEARNERS, UpliftLearnerConfig
 
 KIND: Final = "uplift"
 _ENCODING: Final = "encoding.json"
+_PROFILE: Final = "profile.json"
 _CONFIG: Final[TypeAdapter[UpliftLearnerConfig]] = TypeAdapter(UpliftLearnerConfig)
 
 
@@ -52,12 +54,14 @@ class UpliftModel:
         learner: the fitted learner.
         config: what it was fitted with.
         facts: what it is about.
+        profile: how its training rows spread over each feature.
     """
 
     encoding: FeatureEncoding
     learner: UpliftLearner[Any]
     config: UpliftLearnerConfig
     facts: UpliftFacts
+    profile: FeatureProfile
 
     def predict(self, table: pa.Table, *, source: str = "rows to score") -> FloatArray:
         """Uplift per row, shape (n_rows,): expected outcome if treated minus if not, in units of the outcome.
@@ -77,7 +81,11 @@ class UpliftModel:
 
     def save(self, folder: Path) -> str:
         """Write the model as a bundle into a folder that does not exist yet; returns the bundle's key."""
-        texts = {_ENCODING: to_json(self.encoding.as_dict()), **self.learner.texts()}
+        texts = {
+            _ENCODING: to_json(self.encoding.as_dict()),
+            _PROFILE: to_json(self.profile.as_dict()),
+            **self.learner.texts(),
+        }
         return write_bundle(
             folder, kind=KIND, config=self.config, facts=asdict(self.facts), texts=texts
         )
@@ -99,6 +107,7 @@ class UpliftModel:
                 LEARNERS[config.kind].from_texts(bundle.texts, config=config),
                 config,
                 UpliftFacts(**bundle.facts),
+                FeatureProfile.from_dict(json.loads(bundle.texts[_PROFILE])),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise _refused(folder, f"does not read as one ({type(error).__name__})") from None

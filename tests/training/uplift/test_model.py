@@ -9,6 +9,7 @@ import pytest
 from features.errors import InputError, SchemaError
 from training.bundle import write_bundle
 from training.uplift.base import TrialRows
+from training.uplift.drift import FeatureProfile
 from training.uplift.encoding import FeatureEncoding
 from training.uplift.learners.t_learner import TLearner, TLearnerConfig
 from training.uplift.model import UpliftFacts, UpliftModel
@@ -22,7 +23,7 @@ def model(trial, quick):
     rows = TrialRows(matrix, outcome, treated, half, "binary", encoding.categorical)
     learner = TLearner.fit(rows, quick)
     facts = UpliftFacts("mail", "none", "visit", "binary", "train part", len(outcome))
-    return UpliftModel(encoding, learner, quick, facts)
+    return UpliftModel(encoding, learner, quick, facts, FeatureProfile.fit(matrix, encoding))
 
 
 def test_the_bundle_holds_the_model(model, trial, tmp_path):
@@ -31,18 +32,15 @@ def test_the_bundle_holds_the_model(model, trial, tmp_path):
     loaded = UpliftModel.load(tmp_path / "bundle")
     np.testing.assert_array_equal(loaded.predict(features), model.predict(features))
     np.testing.assert_array_equal(loaded.predict_control(features), model.predict_control(features))
-    assert (loaded.facts, loaded.config, loaded.encoding) == (
-        model.facts,
-        model.config,
-        model.encoding,
-    )
+    for part in ("facts", "config", "encoding", "profile"):
+        assert getattr(loaded, part) == getattr(model, part)
     assert loaded.save(tmp_path / "again") == key
 
 
 def test_no_pickle_in_the_bundle(model, tmp_path):
     model.save(tmp_path / "bundle")
     names = {p.name for p in (tmp_path / "bundle").iterdir() if p.is_file()}
-    assert names == {"manifest.json", "encoding.json", "control.txt", "treated.txt"}
+    assert names == {"manifest.json", "encoding.json", "profile.json", "control.txt", "treated.txt"}
     json.loads((tmp_path / "bundle" / "encoding.json").read_text())
 
 
