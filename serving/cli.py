@@ -27,6 +27,9 @@ app = typer.Typer(
 
 ConfigFile = Annotated[Path, typer.Argument(help="YAML config of the step.", metavar="CONFIG")]
 Folder = Annotated[Path, typer.Argument(help="Project folder with project.yaml.", metavar="DIR")]
+FolderOrConfig = Annotated[
+    Path, typer.Argument(help="Project folder, or its project.yaml.", metavar="DIR")
+]
 Overrides = Annotated[
     list[str] | None, typer.Argument(help="Overrides of config keys.", metavar="[KEY=VALUE]...")
 ]
@@ -73,13 +76,16 @@ def ingest(
 
 @app.command()
 def features(
-    config: ConfigFile,
+    config: FolderOrConfig,
     overrides: Overrides = None,
     *,
     dry_run: DryRun = False,
     log_json: LogJson = False,
 ) -> None:
-    """Sort histories by person and build features, for a project.yaml."""
+    """Build features, segments and training sets of a project folder; a leak into the features ends with 1.
+
+    Overrides start with the name of the config file: features.ranking.cutoffs=5.
+    """
     from serving.jobs import plan_features  # noqa: PLC0415
 
     _execute(plan_features(config, overrides or []), dry_run=dry_run, log_json=log_json)
@@ -251,6 +257,8 @@ def _execute(plan: Plan, *, dry_run: bool, log_json: bool) -> None:
                 if log_json
                 else _line(job, finished, seconds)
             )
+            if job.told is not None and not log_json:
+                typer.echo("\n".join(f"      {line}" for line in job.told(finished)))
     if not log_json and total == 1:
         typer.echo(f"output      {_short(finished.path)}")
 

@@ -14,15 +14,19 @@ from features.errors import ConfigError
 from features.project import PROJECT_FILE, Project
 from features.run import Run
 from features.simulate.overlay import OverlayConfig
+from features.steps.config import FEATURES_FILE, FeaturesConfig, features_config
 from features.steps.features import build_features
+from features.steps.id_maps import build_id_maps
 from features.steps.ingest import ingest
+from features.steps.segments import build_segments
 from features.steps.simulate import simulate, write_truth
+from features.steps.training_sets import build_training_sets, leakage_lines
 from features.store import Workspace
 from serving.config import CampaignConfig
 from serving.report import write_report
 from serving.score import score
 from training import steps as models
-from training.fit_recommender import RecommenderTrainingConfig
+from training.recommender_config import RecommenderTrainingConfig
 from training.train_flat import flat_workspace, train_flat
 from training.uplift.config import UpliftTrainingConfig
 
@@ -31,7 +35,7 @@ UPLIFT: Final = "uplift"
 CAMPAIGN: Final = "campaign"
 EXPERIMENT: Final = "experiment"
 _PROJECT: Final = "project"
-_STEP_FILES: Final = (_PROJECT, EXPERIMENT, RECOMMENDER, UPLIFT, CAMPAIGN)
+_STEP_FILES: Final = (_PROJECT, FEATURES_FILE, EXPERIMENT, RECOMMENDER, UPLIFT, CAMPAIGN)
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,14 @@ class Job:
         purpose: what it does, in words.
         carry_out: computes the run, or finds it finished.
         shown: figures of the run's manifest that the progress line shows.
+        told: lines to print after it, for a person; None = none.
     """
 
     name: str
     purpose: str
     carry_out: Callable[[], Run]
     shown: tuple[str, ...]
+    told: Callable[[Run], list[str]] | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,7 @@ def plan_project(folder: Path, overrides: Sequence[str]) -> Plan:
     """
     own = _overrides_by_file(overrides)
     project = Project(folder, overrides=own[_PROJECT])
+    sets = features_config(project, own[FEATURES_FILE])
     overlay = project.step_config(OverlayConfig, EXPERIMENT, overrides=own[EXPERIMENT])
     recommender = project.step_config(
         RecommenderTrainingConfig, RECOMMENDER, overrides=own[RECOMMENDER]
@@ -80,7 +87,9 @@ def plan_project(folder: Path, overrides: Sequence[str]) -> Plan:
     jobs = (
         _ingest(project),
         _features(project),
+        _segments(project, sets),
         *_simulate(project, overlay),
+        *_training_sets(project, sets),
         _train_recommender(project, recommender),
         _train_uplift(project, uplift),
         _score(project, campaign),
@@ -97,9 +106,21 @@ def plan_ingest(path: Path, overrides: Sequence[str]) -> Plan:
 
 
 def plan_features(path: Path, overrides: Sequence[str]) -> Plan:
-    """The features step of a project.yaml."""
-    project = _project(path, overrides)
-    return Plan(project.workspace, (_features(project),))
+    """Everything built from histories: features, segments, training sets with their leakage checks.
+
+    Args:
+        path: a project folder, or its project.yaml.
+        overrides: for a folder `<file>.<key>=value`, for project.yaml `<key>=value`.
+    """
+    if path.is_dir():
+        own = _overrides_by_file(overrides, files=(_PROJECT, FEATURES_FILE))
+        project = Project(path, overrides=own[_PROJECT])
+        sets = features_config(project, own[FEATURES_FILE])
+    else:
+        project = _project(path, overrides)
+        sets = features_config(project, [])
+    jobs = (_features(project), _segments(project, sets), *_training_sets(project, sets))
+    return Plan(project.workspace, jobs)
 
 
 def plan_simulate(path: Path, overrides: Sequence[str]) -> Plan:
@@ -181,8 +202,10 @@ def _project(path: Path, overrides: Sequence[str]) -> Project:
     return Project(path.parent, overrides=overrides)
 
 
-def _overrides_by_file(overrides: Sequence[str]) -> dict[str, list[str]]:
-    own: dict[str, list[str]] = {name: [] for name in _STEP_FILES}
+def _overrides_by_file(
+    overrides: Sequence[str], *, files: Sequence[str] = _STEP_FILES
+) -> dict[str, list[str]]:
+    own: dict[str, list[str]] = {name: [] for name in files}
     for override in overrides:
         name, _, rest = override.partition(".")
         if name not in own or not rest:
@@ -211,6 +234,33 @@ def _features(project: Project) -> Job:
         "sort histories by person, build features",
         lambda: build_features(project),
         ("persons", "events_before_as_of", "features"),
+    )
+
+
+def _segments(project: Project, config: FeaturesConfig) -> Job:
+    return Job(
+        "segments",
+        "put persons into segments by exact rules",
+        lambda: build_segments(project, config),
+        ("persons_in_segments", "memberships"),
+    )
+
+
+def _training_sets(project: Project, config: FeaturesConfig) -> tuple[Job, Job]:
+    return (
+        Job(
+            "id maps",
+            "number persons and items, known ones as before",
+            lambda: build_id_maps(project),
+            ("persons", "new_persons", "items", "new_items"),
+        ),
+        Job(
+            "training sets",
+            "write what models learn from, and check that it knows no future",
+            lambda: build_training_sets(project, config),
+            ("ranking_rows", "label_rate", "candidate_recall", "interactions_rows", "leakage"),
+            leakage_lines,
+        ),
     )
 
 

@@ -10,8 +10,9 @@ from features.config import load_config, read_yaml
 from features.erasure.request import ErasureConfig
 from features.project import ProjectConfig
 from features.simulate.overlay import OverlayConfig
+from features.steps.config import FeaturesConfig
 from serving.config import CampaignConfig
-from training.fit_recommender import RecommenderTrainingConfig
+from training.recommender_config import RecommenderTrainingConfig
 from training.uplift.config import UpliftTrainingConfig
 
 ROOT = Path(__file__).parents[1]
@@ -22,6 +23,7 @@ BY_KIND = {
     "uplift": UpliftTrainingConfig,
     "campaign": CampaignConfig,
     "erasure": ErasureConfig,
+    "features": FeaturesConfig,
     None: ProjectConfig,
 }
 

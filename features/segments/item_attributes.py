@@ -1,0 +1,40 @@
+"""Every attribute an item has, side by side, for segments by feed attribute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features import columns as c
+
+_NOT_ATTRIBUTES: Final = (c.SNAPSHOT_ID, c.GENERATED_AT)
+
+
+def item_attribute_table(
+    catalog: pa.Table, *, enrichment: pa.Table | None = None, custom: Iterable[pa.Table] = ()
+) -> pa.Table:
+    """One row per item of the catalog, one column per attribute.
+
+    Args:
+        catalog: checked catalog of one snapshot.
+        enrichment: margin tier, best seller, seasonality; None = not known.
+        custom: tables of (item_id, attribute, attribute_value): custom attributes of the feed, derived labels. An attribute
+            of the catalog is not replaced by one of the same name.
+    """
+    table = catalog.drop_columns([n for n in _NOT_ATTRIBUTES if n in catalog.column_names])
+    items = table[c.ITEM_ID]
+    if enrichment is not None:
+        place = pc.index_in(items, value_set=enrichment[c.ITEM_ID])
+        for name in enrichment.column_names:
+            if name not in table.column_names:
+                table = table.append_column(name, enrichment[name].take(place))
+    for rows in custom:
+        for name in sorted(pc.unique(rows[c.ATTRIBUTE]).to_pylist()):
+            if name not in table.column_names:
+                of_name = rows.filter(pc.equal(rows[c.ATTRIBUTE], name))
+                place = pc.index_in(items, value_set=of_name[c.ITEM_ID])
+                table = table.append_column(name, of_name[c.ATTRIBUTE_VALUE].take(place))
+    return table
