@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+READY_SPARK := $(VENV)/.ready-spark
 
 .PHONY: demo test check format docs bench clean
 .DEFAULT_GOAL := demo
@@ -10,7 +11,7 @@ READY := $(VENV)/.ready
 demo: $(READY)  ## set-up, then the main job on The Complete Journey
 	$(BIN)/retarget run configs/complete_journey
 
-test: $(READY)  ## set-up, then every test
+test: $(READY) $(READY_SPARK)  ## set-up (with Spark: 0.5 GB), then every test
 	$(BIN)/python -m pytest
 
 check: $(READY)  ## lint, format, types, layers, the map of modules
@@ -39,3 +40,7 @@ $(READY): requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	touch $(READY)
+
+$(READY_SPARK): requirements-spark.txt $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-spark.txt
+	touch $(READY_SPARK)

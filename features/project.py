@@ -9,6 +9,7 @@ from pydantic import Field
 
 from features.catalog.feed import FeedSourceConfig
 from features.config import BaseConfig, ConfigT, UtcTime, load_config
+from features.engines.config import EngineConfig, LocalEngineConfig
 from features.ingest.cleaning import CleaningConfig
 from features.ingest.item_ids import ItemIdConfig
 from features.quality.config import QualityConfig
@@ -47,6 +48,9 @@ class ProjectConfig(BaseConfig):
 
     item_ids: ItemIdConfig = ItemIdConfig()
     """How item ids of events become those of the feed, and how many must."""
+
+    engine: EngineConfig = LocalEngineConfig()
+    """Where the work runs: this machine, or Spark. The tables are the same."""
 
     quality: QualityConfig = QualityConfig()
     """Owners and limits of the quality checks; a failed gate stops the run."""

@@ -7,24 +7,26 @@ other item nothing is known, so its price and availability are null (and eligibi
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
+import ibis
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from features import columns as c
-from features.engines.local import LocalEngine
-from features.ingest.events import in_utc
+from features.engines.base import Engine
 from features.provenance import content_hash
 from features.tables import CATALOG, TIMESTAMP
 
-_PRICE_DECIMALS = 2
+_CENTS: Final = 100.0
+_SEPARATOR: Final = "\x1f"
+_NULL: Final = "\x00"
 
 
 def observed_catalog(
     items: Any,
     events: pa.Table,
-    engine: LocalEngine,
+    engine: Engine,
     *,
     as_of: datetime,
     window_days: int,
@@ -52,16 +54,16 @@ def observed_catalog(
                 name: known[name]
                 for name in (c.ITEM_ID, c.TITLE, c.CATEGORY, c.PRODUCT_TYPE, c.BRAND)
             },
-            c.PRICE: known.price.round(_PRICE_DECIMALS),
+            c.PRICE: known.price,
             c.CURRENCY: in_stock.ifelse(currency, None),
             c.AVAILABILITY: in_stock.ifelse("in_stock", None),
             c.LAST_SOLD: known[c.LAST_SOLD],
         }
     ).order_by(c.ITEM_ID)
-    return _with_snapshot_id(in_utc(engine.collect(rows)), as_of)
+    return _with_snapshot_id(_in_cents(engine.collect(rows)), as_of)
 
 
-def _sales(events: pa.Table, *, as_of: datetime, since: datetime, engine: LocalEngine) -> Any:
+def _sales(events: pa.Table, *, as_of: datetime, since: datetime, engine: Engine) -> Any:
     before = pc.and_(
         pc.less(events[c.TIME], pa.scalar(as_of, TIMESTAMP)),
         pc.equal(events[c.EVENT_NAME], "purchase"),
@@ -72,16 +74,38 @@ def _sales(events: pa.Table, *, as_of: datetime, since: datetime, engine: LocalE
     sales = engine.table(
         pa.table({c.ITEM_ID: visible[c.ITEM_ID], c.TIME: visible[c.TIME], "unit_price": unit_price})
     )
-    return sales.group_by(c.ITEM_ID).aggregate(
-        **{c.PRICE: sales.unit_price.median(), c.LAST_SOLD: sales[c.TIME].max()}
-    )
+    last = sales.group_by(c.ITEM_ID).aggregate(**{c.LAST_SOLD: sales[c.TIME].max()})
+    return last.left_join(_medians(sales), c.ITEM_ID).drop(f"{c.ITEM_ID}_right")
+
+
+def _medians(sales: Any) -> Any:
+    """The middle unit price of each item, or the mean of the two in the middle, to the bit on every engine."""
+    paid = sales.filter(sales.unit_price.notnull())
+    place = ibis.window(group_by=c.ITEM_ID, order_by="unit_price")
+    of_item = ibis.window(group_by=c.ITEM_ID)
+    ranked = paid.mutate(rank=ibis.row_number().over(place), rows=ibis._.count().over(of_item))
+    middle = ranked.filter((ranked.rank * 2 + 1 - ranked.rows).abs() <= 1)
+    return middle.group_by(c.ITEM_ID).aggregate(**{c.PRICE: middle.unit_price.mean()})
+
+
+def _in_cents(rows: pa.Table) -> pa.Table:
+    """Prices rounded to cents, half a cent up; here, because engines round halves differently."""
+    cents = pc.round(pc.multiply(rows[c.PRICE], _CENTS), round_mode="half_towards_infinity")
+    return rows.set_column(rows.schema.get_field_index(c.PRICE), c.PRICE, pc.divide(cents, _CENTS))
 
 
 def _with_snapshot_id(rows: pa.Table, as_of: datetime) -> pa.Table:
+    """Named by what the rows say, so that the same rows have the same name wherever they were computed."""
     body = rows.append_column(c.GENERATED_AT, pa.array([as_of] * len(rows), TIMESTAMP))
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, body.schema) as writer:
-        writer.write_table(body.combine_chunks())
-    snapshot = content_hash(sink.getvalue().to_pybytes())
+    texts = [_text(column) for column in body.columns]
+    lines = pc.binary_join_element_wise(
+        *texts, _SEPARATOR, null_handling="replace", null_replacement=_NULL
+    )
+    snapshot = content_hash("\n".join(lines.to_pylist()).encode())
     column = pa.array([snapshot] * len(rows), pa.string())
     return body.append_column(c.SNAPSHOT_ID, column).select(CATALOG.schema.names)
+
+
+def _text(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    whole = values.cast(pa.int64()) if pa.types.is_timestamp(values.type) else values
+    return whole.cast(pa.string())

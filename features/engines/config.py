@@ -21,11 +21,11 @@ class LocalEngineConfig(BaseConfig):
     threads: int = Field(default=2, ge=1)
     """Threads of relational work, and persons' parts computed at a time."""
 
-    memory_limit: Memory = "2GB"
+    memory_limit: Memory = "640MB"
     """Memory of relational work; beyond it the engine writes to `spill`."""
 
     spill: Path | None = None
-    """Folder for what does not fit into memory; None = the system's temporary folder."""
+    """Folder for what does not fit into memory; None = beside the output."""
 
 
 class SparkEngineConfig(BaseConfig):

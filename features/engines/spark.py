@@ -22,9 +22,6 @@ import ibis
 import ibis.expr.datatypes as dt
 import pyarrow as pa
 import pyarrow.parquet as pq
-import sqlglot as sg
-import sqlglot.expressions as sge
-from ibis.backends.sql.compilers.pyspark import PySparkCompiler
 
 from features import columns as c
 from features.engines.base import FILE_SHIFT, LINE, ROW, Broadcast, PersonFunction
@@ -33,6 +30,7 @@ from features.engines.failures import unpacking
 from features.engines.java import require_java
 from features.engines.parquet_files import require_columns, require_rows
 from features.engines.person_parts import apply_to_batches, neutral
+from features.engines.spark_sql import SparkSql
 from features.errors import ConfigError
 
 # pyspark 4.3 warns of any pandas 3, several times; here no pandas table passes through Spark, only Arrow
@@ -60,16 +58,6 @@ _FILE: Final = "file_"
 _LOGGING: Final = Path(__file__).with_name("log4j2.properties")
 
 
-class _Compiler(PySparkCompiler):  # type: ignore[misc] - ibis ships no types
-    """Spark's SQL, where null and NaN are different things; the one of Ibis takes NaN for null."""
-
-    def visit_IsNull(self, op: Any, *, arg: Any) -> Any:  # noqa: ARG002, N802 - as Ibis calls it
-        return arg.is_(sge.null())
-
-    def visit_NotNull(self, op: Any, *, arg: Any) -> Any:  # noqa: ARG002, N802 - as Ibis calls it
-        return arg.is_(sg.not_(sge.null()))
-
-
 class SparkEngine:
     """Runs on a Spark session of this process. See `features.engines.base.Engine`."""
 
@@ -83,7 +71,7 @@ class SparkEngine:
         self._session = _session(config)
         self._partitions = config.shuffle_partitions
         self._connection: Any = ibis.pyspark.connect(self._session)
-        self._connection.compiler = _Compiler()
+        self._connection.compiler = SparkSql()
         self._views: list[str] = []
 
     def parquet(self, path: Path) -> Any:

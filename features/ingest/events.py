@@ -103,7 +103,7 @@ def clean_events(raw_: Any, engine: Engine, *, max_reject_rate: float) -> CleanE
     result = CleanEvents(
         events=accepted.sort_by([(c.TIME, "ascending"), (c.EVENT_ID, "ascending")]),
         rejects=sorted_rejects(rejects),
-        rows_in=int(raw_.count().execute()),
+        rows_in=engine.collect(raw_.agg(rows=raw_.count()))["rows"][0].as_py(),
     )
     require_balance(result.rows_in, result.events.num_rows + result.rejects.num_rows)
     require_quality(result.rejects, result.rows_in, max_reject_rate=max_reject_rate)

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from features import columns as c
 from features.arrays import IntArray
 from features.distinct import map_distinct
+from features.engines.base import Engine
 from features.engines.local import LocalEngine
 from features.histories import MICROSECONDS_PER_DAY
 from features.quality.check import Point
@@ -63,7 +64,7 @@ class Observed:
     as_of: datetime
     later: int
     first_judged: float
-    engine: LocalEngine
+    engine: Engine
 
     @property
     def last_day(self) -> int:
@@ -84,7 +85,7 @@ def observe(
     *,
     as_of: datetime,
     recent_days: int | None = None,
-    engine: LocalEngine | None = None,
+    engine: Engine | None = None,
 ) -> Observed:
     """The events before `as_of`, ready to be counted.
 

@@ -21,10 +21,10 @@ from pydantic import Field
 from features import columns as c
 from features.catalog.observed_prices import observed_catalog
 from features.config import BaseConfig
-from features.engines.base import LINE
+from features.engines.base import LINE, Engine
 from features.engines.local import LocalEngine
 from features.errors import InputError
-from features.ingest.events import CleanEvents, clean_events, in_utc
+from features.ingest.events import CleanEvents, clean_events
 
 CURRENCY: Final = "USD"
 _SOURCE: Final = "complete_journey/transactions"
@@ -57,14 +57,21 @@ class CompleteJourney:
     redemptions: pa.Table
 
 
-def read_complete_journey(config: CompleteJourneyConfig, *, as_of: datetime) -> CompleteJourney:
+def read_complete_journey(
+    config: CompleteJourneyConfig, *, as_of: datetime, engine: Engine | None = None
+) -> CompleteJourney:
     """Read the data set into canonical tables; the catalog is a snapshot as of `as_of`.
+
+    Args:
+        config: where the data are.
+        as_of: moment of the snapshot.
+        engine: where the expressions run; None = a local one.
 
     Raises:
         InputError: a file or column is missing, or a file is empty.
         GateError: too many rows are refused.
     """
-    engine = LocalEngine()
+    engine = engine or LocalEngine()
     folder = config.folder or _package_folder()
     raw = {
         name: _require(engine.parquet(folder / f"{name}.parquet"), columns, folder, name)
@@ -84,9 +91,9 @@ def read_complete_journey(config: CompleteJourneyConfig, *, as_of: datetime) -> 
     return CompleteJourney(
         events=events,
         catalog=catalog,
-        persons=in_utc(engine.collect(_persons(raw))),
-        campaigns_sent=in_utc(engine.collect(_campaigns_sent(raw))),
-        redemptions=in_utc(engine.collect(_redemptions(raw))),
+        persons=engine.collect(_persons(raw)),
+        campaigns_sent=engine.collect(_campaigns_sent(raw)),
+        redemptions=engine.collect(_redemptions(raw)),
     )
 
 

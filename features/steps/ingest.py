@@ -8,6 +8,7 @@ from typing import Any, Final
 import pyarrow.compute as pc
 
 from features import columns as c
+from features.engines.config import LocalEngineConfig
 from features.erasure.tombstones import drop_erased, erasure_inputs
 from features.ingest.facts import gather_facts, input_hashes
 from features.project import Project, ProjectConfig
@@ -19,7 +20,7 @@ from features.tables import CATALOG, EVENTS, PERSONS, REJECTS
 INGEST: Final = "ingest"
 
 QUALITY: Final = "quality.json"
-"""What the quality checks found, beside the tables of an ingestion."""
+"""What the quality checks found, beside the tables of an ingestion, and beside the features."""
 
 _LAYER: Final = "features"
 
@@ -83,8 +84,9 @@ def _parent(project: Project, inputs: dict[str, str]) -> str | None:
 
 
 def facts_config(config: ProjectConfig) -> ProjectConfig:
-    """The project config without what does not change the facts: where they are written and read."""
+    """The project config without what does not change the facts: where they are written, read and computed."""
     source = config.source
     if isinstance(source, CompleteJourneyConfig):
         source = source.model_copy(update={"folder": None})
-    return config.model_copy(update={"workspace": Path(), "source": source})
+    same = {"workspace": Path(), "source": source, "engine": LocalEngineConfig()}
+    return config.model_copy(update=same)

@@ -33,9 +33,8 @@ def require_spark():
 @pytest.fixture(scope="session")
 def local(tmp_path_factory):
     config = LocalEngineConfig(memory_limit="512MB", spill=tmp_path_factory.mktemp("spill"))
-    engine = open_engine(config)
-    yield engine
-    engine.close()
+    with open_engine(config) as engine:
+        yield engine
 
 
 @pytest.fixture(scope="session")
@@ -47,9 +46,8 @@ def spark(tmp_path_factory):
         driver_memory="1GB",
         spill=tmp_path_factory.mktemp("spill"),
     )
-    engine = open_engine(config)
-    yield engine
-    engine.close()
+    with open_engine(config) as engine:
+        yield engine
 
 
 @pytest.fixture(params=["local", "spark"])

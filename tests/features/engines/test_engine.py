@@ -61,6 +61,19 @@ def test_a_moment_is_compared_in_utc(engine):
     assert sorted(engine.collect(later)["number"].to_pylist(), key=str) == [-5, None]
 
 
+NUMBERS = [
+    0.0, 1.0, -1.5, 0.1, 0.001, 0.002, 1.5e-4, -1e-4, 1e-5, 1.25e-7, 1e-10, 9999999.5, 1e7, 1.2e7, -123456789.125,
+    1e15, 1234567890123456.0, 1e16, -1.5e16, 1.2345678901234568e17, 1e22, 1e300,
+]  # fmt: skip
+
+
+def test_a_number_as_text_is_written_as_python_writes_it(engine):
+    rows = engine.table(pa.table({"real": [*NUMBERS, None]}))
+    found = engine.collect(rows.mutate(text=rows.real.cast("string"))).to_pylist()
+    assert {row["text"] for row in found} == {*map(repr, NUMBERS), None}
+    assert all(row["text"] in {repr(row["real"]), None} for row in found)
+
+
 def test_nulls_come_last_and_text_is_ordered_by_its_bytes(engine):
     rows = engine.table(pa.table({"text": ["b", None, "é", "B", "a", ""]}))
     ordered = engine.collect(rows.order_by("text"))

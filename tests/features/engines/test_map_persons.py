@@ -70,7 +70,9 @@ def test_features_are_those_of_whole_histories_to_the_bit(features, expected, pa
     assert repr(features(partitions).to_pydict()) == repr(expected.to_pydict())
 
 
-def test_a_table_of_the_engine_is_mapped_as_an_arrow_table_is(engine, shop_events, features, expected):
+def test_a_table_of_the_engine_is_mapped_as_an_arrow_table_is(
+    engine, shop_events, features, expected
+):
     rows = engine.table(shop_events)
     bought = features(2, rows.filter(rows[c.EVENT_NAME] == "purchase"))
     assert repr(bought.to_pydict()) == repr(expected.to_pydict())  # features look at purchases only
