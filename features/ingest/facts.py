@@ -181,10 +181,12 @@ def _events_and_feed(
     read = zip(deliveries, rows, cleaned.newest, cleaned.late, strict=True)
     events = read_parquet(cleaned.path)
     persons = persons_of(events)
-    feed = config.feed and receive(config.feed, folder=folder, as_of=config.as_of, before=before)
+    feed = None
+    if config.feed is not None:
+        feed = receive(config.feed, folder=folder, as_of=config.as_of, before=before)
     quality = measure_quality(
         events,
-        feed and feed.items,
+        None if feed is None else feed.items,
         config.quality,
         as_of=received_at,
         item_ids=config.item_ids,

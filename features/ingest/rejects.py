@@ -14,7 +14,8 @@ from features.tables import REJECTS
 
 _USUAL: Final = "Mend the source, or raise 'max_reject_rate' if these rows may be lost."
 _ADVICE: Final = {
-    LATE_EVENT: "Raise 'cleaning.timestamps.late_days' to admit them, or build the history anew in another workspace.",
+    LATE_EVENT: "To admit them raise 'cleaning.timestamps.late_days' (null = however late, for files that repeat the whole "
+    "history), or build the history anew in another workspace.",
 }
 
 

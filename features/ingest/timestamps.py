@@ -28,8 +28,9 @@ class TimestampConfig(BaseConfig):
     clock_skew_minutes: float = Field(default=5.0, ge=0)
     """How far a sender's clock may run ahead of `as_of`."""
 
-    late_days: float = Field(default=7.0, ge=0)
-    """How far behind what was known before its file came an event is still admitted."""
+    late_days: float | None = Field(default=7.0, ge=0)
+    """How far behind what was known before its file came an event is still admitted. None = however far, for files that
+    repeat the whole history each time."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,13 @@ class Bounds:
         earliest: believed from here on.
         latest: believed up to here.
         watermarks: of each file, the latest time that was known before the file first came; None = it came first.
-        grace: how far behind its file's watermark an event may be.
+        grace: how far behind its file's watermark an event may be; None = however far.
     """
 
     earliest: datetime
     latest: datetime
     watermarks: tuple[datetime | None, ...]
-    grace: timedelta
+    grace: timedelta | None
 
     @classmethod
     def of(
@@ -61,7 +62,7 @@ class Bounds:
             earliest=config.earliest,
             latest=as_of + timedelta(minutes=config.clock_skew_minutes),
             watermarks=tuple(watermarks),
-            grace=timedelta(days=config.late_days),
+            grace=None if config.late_days is None else timedelta(days=config.late_days),
         )
 
     def bad(self, rows: Any) -> Any:
@@ -77,13 +78,13 @@ class Bounds:
         """Where an event is older than its file's watermark, admitted or not."""
         return self._before(rows, file, timedelta())
 
-    def _before(self, rows: Any, file: Any, grace: timedelta) -> Any:
-        if not any(self.watermarks):
+    def _before(self, rows: Any, file: Any, grace: timedelta | None) -> Any:
+        if grace is None or not any(self.watermarks):
             return ibis.literal(False)
         closed = [None if mark is None else mark - grace for mark in self.watermarks]
         of_file = ibis.array([ibis.literal(moment, _TIME) for moment in closed])
         latest = latest_of(*closed)
-        older = (rows[c.TIME] < latest) & (rows[c.TIME] < of_file[file])
+        older = (rows[c.TIME] < latest) & (rows[c.TIME] < of_file[file.cast("int32")])
         return older.fill_null(False)
 
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import ibis
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -67,6 +68,15 @@ def test_late_events_are_admitted_within_the_window_and_held_out_after_it(judge)
         (False, False, False),
         (False, False, False),
     ]
+
+
+def test_however_late():
+    patient = TimestampConfig(late_days=None)
+    bounds = Bounds.of(patient, as_of=AS_OF, watermarks=[MARK])
+    engine, first = LocalEngine(), ibis.literal(0, "int64")
+    rows = engine.table(pa.table({"time": pa.array([MARK - timedelta(days=900)], TIMESTAMP)}))
+    found = rows.select(held_out=bounds.held_out(rows, first), late=bounds.late(rows, first))
+    assert engine.collect(found).to_pylist() == [{"held_out": False, "late": True}]
 
 
 def test_each_file_has_its_own_watermark(judge):
