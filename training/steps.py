@@ -14,11 +14,13 @@ from features.simulate.overlay import OverlayConfig
 from features.steps.features import FEATURES, load_histories
 from features.steps.ingest import INGEST
 from features.steps.simulate import SIMULATE, TRUTH_STEP
-from features.tables import ASSIGNMENTS, DECISIONS, EXPOSURES, OUTCOMES, TRUTH
+from features.tables import ASSIGNMENTS, CATALOG, DECISIONS, EXPOSURES, OUTCOMES, TRUTH
 from features.training_sets.uplift import UPLIFT_FEATURES, uplift_set
 from training.experiments.campaign import measure_campaign, measure_decisions
-from training.fit_recommender import RecommenderTrainingConfig, fit_recommenders
+from training.fit_recommender import fit_recommenders
 from training.fit_uplift import fit_uplift
+from training.recommender_config import RecommenderTrainingConfig
+from training.recommenders.attributes import ItemAttributes
 from training.tracking import PARAMETERS, TRACKED, track_run
 from training.train_flat import TRAIN_UPLIFT, content_config, uplift_bundles, write_uplift
 from training.uplift.config import HistoriesData, UpliftTrainingConfig
@@ -38,10 +40,15 @@ _SCORE: Final = "score"
 def train_recommender(project: Project, config: RecommenderTrainingConfig) -> Run:
     """Compare recommenders on the project's histories; track the run and make its champion the one in force."""
     workspace, as_of = project.workspace, project.config.as_of
-    built = workspace.current(FEATURES)
+    built, ingested = workspace.current(FEATURES), workspace.current(INGEST)
 
     def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
-        comparison = fit_recommenders(load_histories(built), config, as_of=as_of)
+        comparison = fit_recommenders(
+            load_histories(built),
+            config,
+            as_of=as_of,
+            attributes=ItemAttributes.from_table(ingested.read(CATALOG)),
+        )
         comparison.model.save(writer.path / BUNDLE)
         writer.json(METRICS, comparison.metrics())
         champion = comparison.result(comparison.champion)
@@ -59,7 +66,11 @@ def train_recommender(project: Project, config: RecommenderTrainingConfig) -> Ru
         TRAIN_RECOMMENDER,
         compute,
         config=config,
-        inputs={FEATURES: built.run_id, c.AS_OF: as_of.isoformat()},
+        inputs={
+            FEATURES: built.run_id,
+            INGEST: ingested.run_id,
+            c.AS_OF: as_of.isoformat(),
+        },
         layer=_LAYER,
     )
     track_run(

@@ -9,7 +9,8 @@ import pytest
 from features.config import load_config, validate
 from features.errors import ConfigError, InputError
 from features.run import to_json
-from training.fit_recommender import RecommenderTrainingConfig, fit_recommenders
+from training.fit_recommender import fit_recommenders
+from training.recommender_config import RecommenderTrainingConfig
 from training.recommenders.registry import load
 
 ROOT = Path(__file__).parents[2]

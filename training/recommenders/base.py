@@ -128,7 +128,6 @@ class Recommender(ABC, Generic[ConfigT]):
             )
         self._item_ids = self._catalogue(history.histories.item_ids[known], attributes)
         codes = codes_of(history.histories.item_ids, known=self.item_ids)
-        codes[~known] = NO_ITEM
         persons = np.zeros(self.n_items, np.int64)
         persons[codes[known]] = _recent_persons(history, self.config)[known]
         self._popular = _by_popularity(persons)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -21,6 +22,24 @@ RECOMMENDERS: Final[dict[str, type[Recommender[Any]]]] = {**SINGLE_RECOMMENDERS,
 def build(config: RecommenderConfig) -> Recommender[Any]:
     """An unfitted model for a config."""
     return RECOMMENDERS[config.kind](config)
+
+
+def require_equal_trials(candidates: Sequence[RecommenderConfig], *, trials: int) -> None:
+    """Check that every kind of model has the same number of candidates, all different.
+
+    Raises:
+        ValueError: naming the kind, or the candidate that repeats an earlier one.
+    """
+    kinds = [candidate.kind for candidate in candidates]
+    for kind in dict.fromkeys(kinds):
+        if kinds.count(kind) != trials:
+            raise ValueError(
+                f"{kinds.count(kind)} candidates of kind '{kind}', but trials is {trials}; "
+                "every kind needs the same number"
+            )
+    for position, candidate in enumerate(candidates):
+        if candidate in candidates[:position]:
+            raise ValueError(f"candidate {position + 1} repeats an earlier one")
 
 
 def load(folder: Path) -> Recommender[Any]:

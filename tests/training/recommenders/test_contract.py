@@ -10,7 +10,7 @@ import pytest
 
 from features.config import validate
 from features.errors import InputError
-from training.fit_recommender import RecommenderTrainingConfig
+from training.recommender_config import RecommenderTrainingConfig
 from training.recommenders.als import Als, AlsConfig
 from training.recommenders.attributes import ItemAttributes
 from training.recommenders.base import Recommender
