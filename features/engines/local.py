@@ -94,6 +94,8 @@ class LocalEngine:
         As many parts are in memory at once as there are threads.
         """
         rows = self.table(table) if isinstance(table, pa.Table) else table
+        if self._spill is not None:
+            self._spill.mkdir(parents=True, exist_ok=True)
         folder = Path(
             self._kept.enter_context(TemporaryDirectory(prefix="persons-", dir=self._spill))
         )

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import pyarrow as pa
 
 from features import columns as c
+from features.builders.person import FEATURES as FEATURE_COLUMNS
 from features.builders.person import person_features
+from features.engines.registry import open_engine
+from features.event_columns import COLUMNS
 from features.histories import AsOf, Histories
 from features.project import Project
 from features.quality.check import QualityReport
@@ -26,6 +31,9 @@ FEATURES: Final = "features"
 
 _LAYER: Final = "features"
 _HISTORIES: Final = "histories"
+_FEATURES_SCHEMA: Final = pa.schema(
+    [(c.PERSON_ID, pa.string()), *((feature.name, pa.float64()) for feature in FEATURE_COLUMNS)]
+)
 
 
 def build_features(project: Project) -> Run:
@@ -44,17 +52,15 @@ def build_features(project: Project) -> Run:
         categories = pa.array(histories.category_ids, pa.string())
         writer.parquet("category_ids", pa.table({c.CATEGORY: categories}))
         everyone = histories.everyone(config.as_of)
-        features = person_features(everyone)
+        features = _everyones_features(project, ingested, writer)
         writer.json(QUALITY, _quality(project, ingested, everyone).as_json())
-        writer.parquet(
-            "person_features", features.add_column(0, c.PERSON_ID, [histories.person_ids])
-        )
+        writer.parquet("person_features", features)
         figures |= {
             "persons": histories.n_persons,
             "items_with_events": histories.n_items,
             "events": len(histories.time),
             "events_before_as_of": int((everyone.stop - everyone.start).sum()),
-            "features": features.num_columns,
+            "features": len(FEATURE_COLUMNS),
         }
 
     return project.workspace.carry_out(
@@ -64,6 +70,29 @@ def build_features(project: Project) -> Run:
         inputs={INGEST: ingested.run_id},
         layer=_LAYER,
     )
+
+
+def _everyones_features(project: Project, ingested: Run, writer: RunWriter) -> pa.Table:
+    """Features of every person, sorted by person, computed wherever the project's engine has the persons."""
+    config = project.config
+    function = partial(features_of, as_of=config.as_of)
+    with writer.scratch() as scratch, open_engine(config.engine, scratch=scratch) as engine:
+        events = engine.parquet(ingested.path / f"{EVENTS.name}.parquet")
+        needed = events.select(c.EVENT_ID, *COLUMNS.values())
+        found = engine.collect(engine.map_persons(needed, function, _FEATURES_SCHEMA))
+    return found.sort_by(c.PERSON_ID)
+
+
+def features_of(events: pa.Table, *, as_of: datetime) -> pa.Table:
+    """Person id and features of each person of some whole histories, as of a moment.
+
+    Args:
+        events: all events of each of the persons, in any order.
+        as_of: the moment.
+    """
+    histories = Histories.from_events(events)
+    features = person_features(histories.everyone(as_of))
+    return features.add_column(0, c.PERSON_ID, pa.array(histories.person_ids, pa.string()))
 
 
 def _quality(project: Project, ingested: Run, everyone: AsOf) -> QualityReport:

@@ -9,19 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features import columns as c
-from features.builders.person import person_features
 from features.engines import failures
 from features.errors import GateError, SchemaError
-from features.histories import Histories
+from features.steps.features import features_of
 
 COUNTS = pa.schema([(c.PERSON_ID, pa.string()), ("rows", pa.int64()), ("last", pa.timestamp("us", "UTC"))])  # fmt: skip
-
-
-def features_of(events, *, as_of):
-    """Everybody's features, with the person they are about."""
-    histories = Histories.from_events(events)
-    features = person_features(histories.everyone(as_of))
-    return features.add_column(0, c.PERSON_ID, [pa.array(histories.person_ids, pa.string())])
 
 
 def count_rows(events, *, factor=None):
