@@ -97,16 +97,27 @@ def sorted_reversals(
     )
 
 
+def entries(reversals: Reversals) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
+    """Position, time, quantity and value of each entry: what `sorted_reversals` takes."""
+    position = np.empty(len(reversals.offsets) - 1, np.int64)
+    reversed_ = np.flatnonzero(reversals.row != NOT_REVERSED)
+    position[reversals.row[reversed_]] = reversed_
+    repeated = np.repeat(position, np.diff(reversals.offsets))
+    return repeated, reversals.time, reversals.quantity, reversals.value
+
+
 def kept_reversals(reversals: Reversals, kept: BoolArray) -> Reversals:
     """The sparse rows once only the chosen events are left, shape of `kept` (n_events,)."""
-    row = reversals.row[kept]
-    old = row[row != NOT_REVERSED]
-    lengths = np.diff(reversals.offsets)
-    position = np.repeat(np.flatnonzero(row != NOT_REVERSED), lengths[old])
-    begin = np.repeat(reversals.offsets[old] - np.cumsum(lengths[old]) + lengths[old], lengths[old])
-    entry = begin + np.arange(len(begin), dtype=np.int64)
-    taken = (reversals.time[entry], reversals.quantity[entry], reversals.value[entry])
-    return sorted_reversals(position, *taken, n_events=len(row))
+    position, time, quantity, value = entries(reversals)
+    stays = kept[position]
+    place = np.cumsum(kept) - 1
+    return sorted_reversals(
+        place[position[stays]],
+        time[stays],
+        quantity[stays],
+        value[stays],
+        n_events=int(kept.sum()),
+    )
 
 
 def as_arrays(reversals: Reversals) -> dict[str, npt.NDArray[Any]]:
