@@ -14,6 +14,7 @@ from features.files.opening import FileLimits
 from features.files.rejects import RejectLog
 from features.sources.event_names import EventNames, EventNamesConfig
 from features.sources.raw_events import (
+    MISSING,
     RAW_EVENTS,
     RawEvents,
     RawEventsConfig,
@@ -114,6 +115,18 @@ def inside(row: Mapping[str, Any], *path: str) -> Any:
 def first_text(*values: Any) -> str | None:
     """The first value that is a text."""
     return next((text for text in map(text_of, values) if text is not None), None)
+
+
+def first_id(*values: Any) -> str | None:
+    """The first value that is a text and stands for something; else the first blank one, which is not a missing one.
+
+    Example:
+        >>> first_id("(not set)", "O1"), first_id("", None)
+        ('O1', '')
+    """
+    texts = [text for text in map(text_of, values) if text is not None]
+    told = (text for text in texts if text.strip() and text.strip().casefold() not in MISSING)
+    return next(told, next((text for text in texts if not text.strip()), None))
 
 
 def line_value(item: Mapping[str, Any], quantity: str | None, *, alone: str | None) -> str | None:

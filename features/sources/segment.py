@@ -55,6 +55,11 @@ def read_segment(config: SegmentConfig, path: Path, *, name: str) -> RawEvents:
     )
 
 
+def _on_own_page(call: Mapping[str, Any]) -> bool:
+    """Whether `properties.url`, the page of the product, is also the page of the call."""
+    return call.get("type") == "page" or call.get("event") == "Product Viewed"
+
+
 def expand_call(call: Mapping[str, Any], config: SegmentConfig) -> list[Texts]:
     """One call as events: one per product, or one when it has none."""
     properties = call.get("properties")
@@ -68,10 +73,9 @@ def expand_call(call: Mapping[str, Any], config: SegmentConfig) -> list[Texts]:
         c.TIME: first_text(call.get("timestamp"), call.get("originalTimestamp")),
         c.ANONYMOUS_ID: text_of(call.get("anonymousId")),
         c.USER_ID: text_of(call.get("userId")),
-        c.CURRENCY: text_of(details.get("currency")),
         c.TRANSACTION_ID: text_of(details.get("order_id")),
         c.PAGE: first_text(
-            inside(call, "context", "page", "url"), details.get("url")
+            inside(call, "context", "page", "url"), details.get("url") if _on_own_page(call) else None
         ),
         c.CONSENT_PERSONALISATION: text_of(inside(consent, config.personalisation_category)),
         c.CONSENT_MEASUREMENT: text_of(inside(consent, config.measurement_category)),
@@ -88,6 +92,7 @@ def expand_call(call: Mapping[str, Any], config: SegmentConfig) -> list[Texts]:
             c.QUANTITY: quantity,
             c.VALUE: line_value(product, quantity, alone=total if len(rows) == 1 else None),
             c.CATEGORY: first_text(product.get("category"), details.get("category")),
+            c.CURRENCY: first_text(product.get("currency"), details.get("currency")),
         }
         events.append(event)
     return events

@@ -157,7 +157,7 @@ def test_a_ga4_purchase(tmp_path):
     assert seen(result)[0][1:] == ("purchase", "p1", 2.0, 10.5 * 2, "EUR", "O1", "Cups > Red")
     assert seen(result)[1][1:] == ("purchase", "p2", None, 19.0, "EUR", "O1", None)
     assert seen(result, "consent_personalisation", "consent_measurement", "page")[0] == (
-        True,
+        None,
         False,
         "https://shop.example/thanks",
     )
@@ -184,7 +184,72 @@ def test_ga4_names_that_are_not_wanted(tmp_path):
     assert seen(result, "event_name", "value") == [("cart_view", 40.0)]
 
 
-def test_ga4_consent_that_is_unset_is_unknown(tmp_path):
-    assert seen(
-        ga4(tmp_path, purchase(privacy_info={"ads_storage": "Unset"})), "consent_personalisation"
-    )[0] == (None,)
+def with_params(**params):
+    """A GA4 row with further event parameters."""
+    row = purchase()
+    more = [{"key": key, "value": {"string_value": value}} for key, value in params.items()]
+    return {**row, "event_params": row["event_params"] + more}
+
+
+USER_DATA, PERSONAL = {"ad_user_data": "granted"}, {"ad_personalization": "granted"}
+
+
+@pytest.mark.parametrize(
+    ("row", "options", "expected"),
+    [
+        (purchase(), {}, None),
+        (with_params(**USER_DATA), {}, None),
+        (with_params(**USER_DATA, **PERSONAL), {}, True),
+        (with_params(**USER_DATA, ad_personalization="denied"), {}, False),
+        ({**with_params(**USER_DATA, **PERSONAL), "privacy_info": {"ads_storage": "No"}}, {}, False),
+        ({**with_params(**USER_DATA, **PERSONAL), "privacy_info": {"ads_storage": "Unset"}}, {}, None),
+        ({**with_params(**USER_DATA, **PERSONAL, ad_storage="granted"), "privacy_info": None}, {}, True),
+        (purchase(), {"personalisation_needs": ["ads_storage"]}, True),
+        (purchase(privacy_info={"ads_storage": "No"}), {"personalisation_needs": ["ads_storage"]}, False),
+        (purchase(privacy_info={"ads_storage": "Unset"}), {"personalisation_needs": ["ads_storage"]}, None),
+    ],
+)  # fmt: skip
+def test_ga4_consent_needs_every_part_of_it(tmp_path, row, options, expected):
+    assert seen(ga4(tmp_path, row, **options), "consent_personalisation")[0] == (expected,)
+
+
+def test_ga4_placeholders_are_no_category_and_no_transaction(tmp_path):
+    row = with_params(transaction_id="O7", item_list_name="Sale")
+    item = {
+        "item_id": "p1",
+        "price": 1,
+        "item_category": "(not set)",
+        "item_category2": "(not set)",
+    }
+    named = {**item, "item_list_name": "New in", "currency": "USD"}
+    filed = {**item, "item_category2": "Red"}
+    row |= {"ecommerce": {"transaction_id": "(not set)"}, "items": [item, named, filed]}
+    assert seen(ga4(tmp_path, row), "transaction_id", "category", "currency") == [
+        ("O7", "Sale", "EUR"),
+        ("O7", "New in", "USD"),
+        ("O7", "Red", "EUR"),
+    ]
+
+
+def test_an_empty_ga4_transaction_id_is_refused(tmp_path):
+    assert ga4(tmp_path, purchase(ecommerce={"transaction_id": ""})).counts == {
+        "empty_transaction_id": 1
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "page"),
+    [
+        ({"event": "Product Viewed"}, "https://shop.example/p1"),
+        ({"event": "page", "type": "page"}, "https://shop.example/p1"),
+        ({"event": "Product Added"}, None),
+        ({"event": "Product Added", "context": {"page": {"url": "https://x.example/"}}}, "https://x.example/"),
+    ],
+)  # fmt: skip
+def test_the_page_of_a_product_is_the_page_of_the_call_only_when_it_is_viewed(
+    tmp_path, change, page
+):
+    properties = {"product_id": "p1", "url": "https://shop.example/p1"}
+    call = {**ORDER, "context": {}, "properties": properties, **change}
+    names = {"preset": "segment", "names": {"page": "page_view"}}
+    assert seen(segment(tmp_path, call, event_names=names), "page") == [(page,)]
