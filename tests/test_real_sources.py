@@ -17,6 +17,7 @@ from features.tables import EVENTS, REJECTS
 CONFIGS = Path(__file__).parents[1] / "configs"
 EXPECTED = {
     "retail_rocket": (5_169, {"view": 4_732, "cart_add": 377, "purchase": 60}, {}),
+    "product_feed": (5_169, {"view": 4_732, "cart_add": 377, "purchase": 60}, {}),
     "rees46": (
         17_435,
         {"view": 17_055, "cart_add": 165, "purchase": 214},

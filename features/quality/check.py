@@ -128,7 +128,14 @@ class QualityReport:
         checks = [
             {
                 **asdict(check),
-                "details": [{"title": d.title, "rows": list(d.rows)} for d in check.details],
+                "details": [
+                    {
+                        "title": d.title,
+                        "columns": list(d.rows[0]) if d.rows else [],
+                        "rows": list(d.rows),
+                    }
+                    for d in check.details
+                ],
                 "series": [point._asdict() for point in check.series],
             }
             for check in self.checks

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from features import columns as c
 from features.catalog.delivery import Delivery
 from features.catalog.error_history import NO_ITEM
-from features.catalog.page_checks import MismatchRate
+from features.catalog.page_checks import MismatchRate, PageChecks
 from features.files.rejects import shown
 from features.histories import MICROSECONDS_PER_DAY
 from features.quality.check import Detail, Point, QualityCheck, not_available
@@ -183,13 +183,15 @@ def _pages(delivery: Delivery) -> tuple[QualityCheck, ...]:
                 LANDING_PAGES, delivery.config.owner, words, "Name a file under 'feed.pages'."
             ),
         )
-    held = delivery.visits.checks.suppressions
-    return tuple(_page(rate, held) for rate in delivery.visits.checks.rates)
+    return tuple(_page(rate, delivery.visits.checks) for rate in delivery.visits.checks.rates)
 
 
-def _page(rate: MismatchRate, held: pa.Table) -> QualityCheck:
+def _page(rate: MismatchRate, checks: PageChecks) -> QualityCheck:
     if not rate.compared:
-        return not_available(rate.check, rate.owner, "no visit told enough to judge")
+        words = "no visit told enough to judge"
+        too_old = f"{words}; of {checks.stale:,} items the last visit is too old"
+        return not_available(rate.check, rate.owner, too_old if checks.stale else words)
+    held = checks.suppressions
     chosen = held.filter(pc.equal(held[c.REASON_CODE], rate.check))[c.ITEM_ID]
     items = chosen.slice(0, _SHOWN_ITEMS).to_pylist()
     status = "pass" if not rate.alert else "fail" if rate.gate else "alert"

@@ -98,15 +98,14 @@ def _plot(series: Sequence[Mapping[str, Any]], unit: str) -> str:
 
 
 def _table(check: Mapping[str, Any], detail: Mapping[str, Any]) -> dict[str, Any]:
-    rows = detail["rows"]
+    rows, columns = detail["rows"], detail["columns"]
     more = f" (first {ROWS} of {len(rows):,})" if len(rows) > ROWS else ""
     return {
         "title": f"{_label(check['name'])}: {detail['title'].lower()}{more}",
         "columns": [
-            {"text": _label(name), "right": _cell(name, value)["right"]}
-            for name, value in rows[0].items()
+            {"text": _label(name), "right": _cell(name, rows[0][name])["right"]} for name in columns
         ],
-        "rows": [[_cell(name, value) for name, value in row.items()] for row in rows[:ROWS]],
+        "rows": [[_cell(name, row[name]) for name in columns] for row in rows[:ROWS]],
     }
 
 

@@ -74,7 +74,9 @@ def test_plain_values_for_a_json_file():
         2,
     )
     first, second = found["checks"]
-    assert first["details"] == [{"title": "By day", "rows": [{"day": "2026-03-02", "n": 3}]}]
+    assert first["details"] == [
+        {"title": "By day", "columns": ["day", "n"], "rows": [{"day": "2026-03-02", "n": 3}]}
+    ]
     assert first["series"] == [{"line": "all", "day": "2026-03-02", "value": None}]
     assert (second["status"], second["figure"]) == ("not_available", None)
 

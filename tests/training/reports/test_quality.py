@@ -14,7 +14,8 @@ HOSTILE = '<script>alert("1")</script>'
 
 def report(*checks):
     moment = datetime(2026, 3, 9, tzinfo=UTC)
-    return json.loads(json.dumps(QualityReport(moment, 1234, 5, checks).as_json()))
+    written = json.dumps(QualityReport(moment, 1234, 5, checks).as_json(), sort_keys=True)
+    return json.loads(written)  # as from its file
 
 
 def check(name="item_id_match", status="pass", **changes):
@@ -85,6 +86,8 @@ def test_unmatched_ids_are_shown_even_where_the_gate_passes():
 def test_shares_counts_and_gaps_are_written_as_such():
     detail = Detail("Falls", ({"share": 0.25, "usual": 0.5, "wrong": None, "events": 3},))
     facts = quality_facts(report(check("x", "alert", details=(detail,))))
+    columns = [column["text"] for column in facts["tables"][0]["columns"]]
+    assert columns == ["share", "usual", "wrong", "events"]  # as the check gave them, not by name
     assert [cell["text"] for cell in facts["tables"][0]["rows"][0]] == [
         "25.0 %",
         "0.5",
