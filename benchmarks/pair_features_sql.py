@@ -42,7 +42,7 @@ def features_sql(end: int) -> str:
         "cart": _CART,
         "likely": _LIKELY,
     }
-    ctes = ",\n".join(f"{name} AS MATERIALIZED ({body})" for name, body in parts.items())
+    ctes = ",\n".join(f"{name} AS ({body})" for name, body in parts.items())
     columns = ", ".join(
         f"CAST({_filled(_PAIR.get(name, name), name)} AS FLOAT) AS {name}"
         for name in CANDIDATE_COLUMNS
@@ -141,7 +141,7 @@ SELECT * FROM (
 ) FULL JOIN (
     SELECT person, count(*) FILTER (viewed) AS categories_viewed_90d, count(*) FILTER (acquired) AS categories_bought_90d,
         ln(sum(events)) - sum(events * ln(events)) FILTER (events > 0) / nullif(sum(events), 0) AS category_entropy_90d,
-        arg_max(category, weight) AS top_category, any_value(total) AS all_weight, max(weight) / all_weight AS top_category_share
+        arg_max(category, row(round(weight, 9), -category)) AS top_category, any_value(total) AS all_weight, max(weight) / all_weight AS top_category_share
     FROM affinity GROUP BY person
 ) USING (person)"""
 

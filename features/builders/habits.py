@@ -22,6 +22,7 @@ _PARTS: Final = {"night": 0, "morning": 6, "afternoon": 12, "evening": 18}
 _PART_HOURS: Final = 6
 _SATURDAY: Final = 5
 _EPOCH_WEEKDAY: Final = 3  # 1970-01-01 was a Thursday; Monday is 0
+_NO_DAY: Final = int(np.iinfo(np.int64).min)
 _NONE: Final = "no action in 90 days"
 
 HABIT_FEATURES: Final = (
@@ -91,7 +92,7 @@ def _scan(
     weekdays = np.zeros((rows, 7))
     days = np.zeros(rows)
     for row in range(rows):
-        newer_day = np.int64(0)
+        newer_day = np.int64(_NO_DAY)
         for position in range(stop[row] - 1, start[row] - 1, -1):
             if cutoff[row] - time[position] > _WINDOW:
                 break
@@ -99,7 +100,7 @@ def _scan(
                 continue
             local = time[position] + offset
             day = local // MICROSECONDS_PER_DAY
-            if days[row] == 0 or day != newer_day:
+            if day != newer_day:
                 days[row] += 1
                 newer_day = day
             hours[row, local % MICROSECONDS_PER_DAY // _HOUR] += 1

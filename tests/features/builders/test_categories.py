@@ -52,6 +52,16 @@ def test_of_equals_the_lowest_code_is_on_top(diary, attributes, twin, at):
     assert (found["top_category"], found["top_category_share"]) == (0, 1 / 2)
 
 
+@pytest.mark.parametrize("late", [0, 1])
+def test_a_window_holds_its_first_moment(diary, attributes, twin, at, late):
+    rows = [{"person": "a", "day": 1, "name": "purchase", "item": "x"}]
+    view = twin.rows_of(diary(rows).histories, ["a"], at(91) + late)
+    found = twin.one_row(category_features(view, Knowledge.of(attributes=attributes)))
+    assert (found["items_bought_90d"], found["categories_bought_90d"]) == (1 - late, 1 - late)
+    assert np.isnan(found["category_entropy_90d"]) == (late == 1)
+    assert (found["top_category"], found["top_category_share"]) == (0, 1)
+
+
 def by_hand(events, category_of):
     recent = [event for event in events if event["age"] <= 90]
     likes, counts = Counter(), Counter()

@@ -36,6 +36,13 @@ def test_a_shop_five_hours_behind(diary, twin, at):
     assert (found["modal_hour"], found["modal_weekday"], found["weekend_share"]) == (19, 6, 1)
 
 
+@pytest.mark.parametrize("late", [0, 1])
+def test_a_window_holds_its_first_moment(diary, twin, at, late):
+    rows = [{"person": "a", "day": 1, "name": "view"}]
+    view = twin.rows_of(diary(rows).histories, ["a"], at(91) + late)
+    assert habit_features(view)["active_days_90d"][0].as_py() == 1 - late
+
+
 def by_hand(events):
     active = [
         event
