@@ -112,6 +112,8 @@ RANKED_BY: Final = "ranked_by"
 TOC: Final = "toc"
 GAIN: Final = "gain"
 EFFECT_SCORE: Final = "effect_score"
+LOW: Final = "low"
+HIGH: Final = "high"
 
 # validated feeds (Google Merchant attribute names) and what was wrong with them
 DESCRIPTION: Final = "description"

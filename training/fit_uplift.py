@@ -38,6 +38,7 @@ from training.uplift.evaluation import (
     require_blind_score,
     verdict,
 )
+from training.uplift.explanation import Explanation, explain_score
 from training.uplift.holdout import split_rows
 from training.uplift.learners.auto import AutoLearner
 from training.uplift.learners.registry import fit_learner
@@ -91,6 +92,7 @@ class ContrastResult:
         dropped: feature columns that were left out, with the reason.
         assignment: features against the assignment, the most telling first.
         repeated: figures over repeated splits by name; empty without repeats.
+        explanation: what the score depends on, on the test rows.
     """
 
     name: str
@@ -102,6 +104,7 @@ class ContrastResult:
     dropped: list[DroppedFeature]
     assignment: list[AssignmentCheck]
     repeated: dict[str, RepeatedEstimate]
+    explanation: Explanation
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,6 +163,23 @@ class UpliftResult:
     def scores(self) -> pa.Table:
         """Row ids, contrast, split, arm, uplift and expected outcome without treatment, all contrasts below each other."""
         return pa.concat_tables([result.scores for result in self.contrasts])
+
+    def gain_bands(self) -> pa.Table:
+        """Gain of the model's ranking with its pointwise 95 % interval, all contrasts below each other."""
+        return pa.concat_tables(
+            [
+                pa.table(
+                    {
+                        c.CONTRAST: [result.name] * len(result.evaluation.gain.share),
+                        c.TREATED_SHARE: result.evaluation.gain.share,
+                        c.GAIN: result.evaluation.gain.gain,
+                        c.LOW: result.evaluation.gain.low,
+                        c.HIGH: result.evaluation.gain.high,
+                    }
+                )
+                for result in self.contrasts
+            ]
+        )
 
     def curves(self) -> pa.Table:
         """TOC and gain curves for plotting: per contrast, the model's ranking and the baseline's."""
@@ -281,6 +301,12 @@ def _fit_contrast(
         dropped,
         assignment,
         _repeat(contrast, judged.evaluation),
+        explain_score(
+            judged.model.encoding.encode(inside.features, source=inside.source)[test],
+            judged.uplift[test],
+            names=judged.model.encoding.names,
+            categorical=judged.model.encoding.categorical,
+        ),
     )
 
 
@@ -472,6 +498,7 @@ def _contrast_metrics(result: ContrastResult) -> dict[str, Any]:
         else "fitted again on all rows; the figures are those of the model fitted on the train part",
         "n_train": result.n_train,
         "balance": asdict(result.balance),
+        "learner": result.model.config.kind,
         "verdict": verdict(result.evaluation),
         "screening": {
             "dropped": [asdict(feature) for feature in result.dropped],
@@ -479,5 +506,6 @@ def _contrast_metrics(result: ContrastResult) -> dict[str, Any]:
         },
         "choice": learner.choice() if isinstance(learner, AutoLearner) else None,
         "test": {**shown, "random_qini": 0.0},
+        "explanation": asdict(result.explanation),
         "repeated": {name: asdict(found) for name, found in result.repeated.items()},
     }

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Final
 
 from features.errors import ConfigError
-from features.run import Run, RunWriter
+from features.run import Run, RunWriter, to_json
 from features.sources.flat_table import FlatTable, read_flat_table
 from features.store import Workspace
 from features.tables import REJECTS
 from training.fit_uplift import UpliftResult, fit_uplift
+from training.reports.uplift import card_text, uplift_page
 from training.tracking import TRACKED, track_run
 from training.uplift.config import FlatTableData, UpliftTrainingConfig
 from training.uplift.rows import rows_from_flat_table
@@ -31,8 +33,8 @@ def train_flat(config: UpliftTrainingConfig, *, folder: Path) -> Run:
         folder: folder of the config file; relative paths start here.
 
     Returns:
-        The finished run: `metrics.json`, `scores.parquet`, `curves.parquet`, `rejects.parquet` and one bundle per treated
-        arm under `bundle/`.
+        The finished run: `report.html`, `model_card.md`, `metrics.json`, `scores.parquet`, `curves.parquet`, `gain.parquet`,
+        `rejects.parquet` and one bundle per treated arm under `bundle/`.
 
     Raises:
         ConfigError: the rows do not come from a file.
@@ -95,7 +97,12 @@ def write_uplift(result: UpliftResult, writer: RunWriter, *, extra: dict[str, An
     metrics["population"] |= extra
     writer.json("metrics.json", metrics)
     writer.parquet("scores", result.scores())
-    writer.parquet("curves", result.curves())
+    curves = result.curves()
+    writer.parquet("curves", curves)
+    writer.parquet("gain", result.gain_bands())
+    stored = json.loads(to_json(metrics))  # the page shows what was stored
+    writer.text("report.html", uplift_page(stored, curves.to_pandas()))
+    writer.text("model_card.md", card_text(stored))
     for contrast in result.contrasts:
         contrast.model.save(writer.path / _BUNDLE / contrast.name)
 

@@ -184,7 +184,9 @@ def test_dropped_features_are_named_and_unknown_to_the_model():
 
 
 def test_an_arm_with_too_few_rows_is_refused():
-    with pytest.raises(InputError, match=r"the train part has \d+ \w+ rows; each arm has at least 800"):
+    with pytest.raises(
+        InputError, match=r"the train part has \d+ \w+ rows; each arm has at least 800"
+    ):
         fit_uplift(trial(2_000), config(min_arm_rows=800))
 
 

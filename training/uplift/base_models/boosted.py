@@ -98,6 +98,11 @@ class BoostedModel:
             return np.empty(0)
         return np.asarray(self.booster.predict(matrix, num_threads=self.n_jobs), dtype=np.float64)
 
+    def contributions(self, matrix: FloatArray) -> FloatArray:
+        """What each feature adds to a row's raw prediction (SHAP), shape (n_rows, n_features + 1), last the constant."""
+        given = self.booster.predict(matrix, num_threads=self.n_jobs, pred_contrib=True)
+        return np.asarray(given, dtype=np.float64)
+
     def text(self) -> str:
         """LightGBM's own text."""
         text: str = self.booster.model_to_string()

@@ -1,0 +1,118 @@
+"""The uplift page shows the stored figures, escapes what came in, and says what it may not be used for."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from features import columns as c
+from features.config import validate
+from features.run import to_json
+from training.fit_uplift import fit_uplift
+from training.reports.uplift import card_text, model_card, uplift_page
+from training.uplift.config import UpliftTrainingConfig
+from training.uplift.rows import UpliftRows
+
+ARM = "<b>mail</b>"
+
+
+@pytest.fixture(scope="module")
+def result():
+    rng = np.random.default_rng(0)
+    n = 4_000
+    age, treated = rng.normal(size=n), rng.random(n) < 0.5
+    rows = UpliftRows(
+        ids=pa.table({c.LINE: np.arange(n)}),
+        features=pa.table({"age": age, "years": age}),
+        arms=("none", ARM),
+        arm=treated.astype(np.int64),
+        probability=np.full((n, 2), 0.5),
+        outcomes={"visit": (rng.random(n) < 0.2 + 0.4 * treated * (age > 0)).astype(float)},
+        group=None,
+        time=None,
+        source="trial",
+    )
+    small = {"kind": "lightgbm", "n_trees": 20, "min_child_rows": 50, "n_jobs": 1}
+    content = {
+        "kind": "uplift",
+        "data": {
+            "kind": "flat_table",
+            "path": "data.csv",
+            "treatment": "arm",
+            "control": "none",
+            "treated": [ARM],
+            "outcomes": {"visit": "binary"},
+            "features": ["age", "years"],
+            "probability": 0.5,
+        },
+        "target": "visit",
+        "learner": {
+            "kind": "auto",
+            "candidates": [{"kind": "t_learner", "base": small}, {"kind": "s_learner"}],
+            "outcome": small,
+            "n_folds": 2,
+            "n_jobs": 1,
+        },
+        "evaluation_model": small,
+        "n_folds": 2,
+        "repeats": 2,
+        "economics": {"value": 2.0, "cost": 0.1, "currency": "EUR"},
+    }
+    return fit_uplift(rows, validate(UpliftTrainingConfig, content, subject="uplift.yaml"))
+
+
+@pytest.fixture(scope="module")
+def stored(result):
+    metrics = json.loads(to_json(result.metrics()))
+    return metrics, uplift_page(metrics, result.curves().to_pandas())
+
+
+def test_every_section_is_there(stored):
+    metrics, page = stored
+    judged = metrics["contrasts"]["b_mail_b"]
+    assert f"{judged['test']['qini']['value']:.5f}" in page
+    assert judged["verdict"] in page
+    for title in (
+        "Best-ranked share",
+        "Segments",
+        "What the score depends on",
+        "Learners that were tried",
+        "Repeated splits",
+        "Features left out",
+        "Treated share by score bin",
+        "Model card",
+    ):
+        assert f">{title}<" in page
+    assert page.count("<svg") == 2
+
+
+def test_names_from_outside_are_escaped(stored):
+    assert ARM not in stored[1]
+    assert "&lt;b&gt;mail&lt;/b&gt; against none" in stored[1]
+    assert "<script" not in stored[1]
+
+
+def test_a_comparison_without_randomisation_is_marked(stored):
+    metrics = {**stored[0], "design": "observational: no figure here is lift"}
+    curves = stored[0]["contrasts"]
+    assert "not randomised" not in stored[1]
+    assert curves
+    assert "observational" in model_card(metrics)["Design"]
+
+
+def test_the_card_names_population_estimand_and_limits(stored):
+    card = model_card(stored[0])
+    assert card["Population"] == f"4,000 rows assigned to '{ARM}' or 'none'"
+    assert "intention to treat" in card["Estimand"]
+    assert "claims of lift without a new randomised holdout" in card["Must not be used for"]
+    text = card_text(stored[0])
+    assert text.startswith("# Model card\n\n## Population")
+
+
+def test_the_explanation_finds_what_the_score_is_made_of(result):
+    explained = result.contrasts[0].explanation
+    assert explained.fidelity > 0.9
+    assert [feature.feature for feature in explained.features] == ["age"]  # 'years' was a duplicate
+    assert explained.features[0].direction > 0.5
+    assert explained.features[0].share_low == explained.features[0].share_high == 1
