@@ -48,6 +48,9 @@ class SparkEngineConfig(BaseConfig):
     spill: Path | None = None
     """Folder for shuffles and what does not fit into memory; None = Spark's choice."""
 
+    settings: dict[str, str] = {}
+    """Further settings of Spark under its own names, such as `spark.executor.cores`."""
+
 
 EngineConfig = Annotated[LocalEngineConfig | SparkEngineConfig, Field(discriminator="kind")]
 """`kind` picks the engine; the tables are the same."""

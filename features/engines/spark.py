@@ -186,7 +186,7 @@ def _settings(config: SparkEngineConfig) -> dict[str, str]:
         "spark.driver.memory": _memory(config.driver_memory),
         "spark.executor.memory": _memory(config.executor_memory),
         "spark.driver.maxResultSize": "0",  # what is collected fits into memory by design
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_LOGGING.as_uri()}",
+        "spark.driver.defaultJavaOptions": f"-Dlog4j2.configurationFile={_LOGGING.as_uri()}",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": "UTC",
@@ -199,7 +199,7 @@ def _settings(config: SparkEngineConfig) -> dict[str, str]:
         settings["spark.driver.host"] = settings["spark.driver.bindAddress"] = "127.0.0.1"
     if config.spill is not None:
         settings["spark.local.dir"] = str(config.spill.absolute())
-    return settings
+    return settings | config.settings
 
 
 def _memory(amount: str) -> str:

@@ -17,6 +17,14 @@ from features.engines.registry import open_engine
 from features.errors import ConfigError
 from features.tables import EVENTS
 
+QUICK = {
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
+}
+"""For a thousand rows, compiling each query takes longer than running it."""
+
 STARTS = datetime(2026, 3, 1, tzinfo=UTC)
 
 
@@ -45,6 +53,7 @@ def spark(tmp_path_factory):
         shuffle_partitions=2,
         driver_memory="1GB",
         spill=tmp_path_factory.mktemp("spill"),
+        settings=QUICK,
     )
     with open_engine(config) as engine:
         yield engine

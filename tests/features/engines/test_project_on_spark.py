@@ -20,6 +20,9 @@ source:
 cleaning: {max_reject_rate: 0.9}
 """
 HEADER = "id,what,at,who,cookie,sku,money,units,order\n"
+REFUNDED = """b1,purchase,2026-04-20T10:00:00Z,u1,c1,s1,20.50,2,back
+b2,refund,2026-04-22T10:00:00Z,u1,c1,s1,10.25,1,back
+"""
 
 
 def rows(number, *, first):
@@ -41,6 +44,8 @@ def shop(tmp_path):
     (folder / "project.yaml").write_text(SHOP)
     for name, first in (("a", 0), ("b", 200)):
         (folder / f"events-{name}.csv").write_text(HEADER + "".join(rows(260, first=first)))
+    with (folder / "events-b.csv").open("a") as file:
+        file.write(REFUNDED)
     return folder
 
 
@@ -48,16 +53,16 @@ def carried_out(folder, *overrides):
     """Hash of every file of both steps, and what the manifests say."""
     found = {}
     for plan in (plan_ingest, plan_features):
-        (job,) = plan(folder / "project.yaml", list(overrides)).jobs
-        run = job.carry_out()
-        assert not run.reused
-        found[job.name] = (run.run_id, run.manifest["files"], run.manifest["figures"])
+        for job in plan(folder / "project.yaml", list(overrides)).jobs:
+            run = job.carry_out()
+            found[job.name] = (run.run_id, run.manifest["files"], run.manifest["figures"])
+    assert {"ingest", "features"} <= set(found)
     return found
 
 
 def test_the_files_of_a_project_are_the_same_byte_for_byte(spark, shop):
     here = carried_out(shop, "workspace=here")
-    there = carried_out(shop, "workspace=there", "engine.kind=spark", "engine.shuffle_partitions=3", "engine.driver_memory=1GB")  # fmt: skip
+    there = carried_out(shop, "workspace=there", "engine.kind=spark", "engine.driver_memory=1GB")  # fmt: skip
     assert json.dumps(here, indent=1) == json.dumps(there, indent=1)
     ingested = here["ingest"][2]
     assert ingested["events"] > 300
