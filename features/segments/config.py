@@ -75,7 +75,7 @@ class PostPurchase(_Windowed):
 
 
 class Replenishment(BaseConfig):
-    """For whom an item bought before is due again; `expires` is when the first one stops being due."""
+    """For whom items bought before are due again: `due_at` is when the first one is, `expires` when the last one stops."""
 
     kind: Literal["replenishment"]
 

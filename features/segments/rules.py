@@ -279,12 +279,13 @@ def _replenishment(definition: kinds.Replenishment, people: People) -> Members:
         lead_days=definition.lead_days,
         overdue_days=definition.overdue_days,
     )
-    person, first = np.unique(due.row, return_index=True)
+    person, first, several = np.unique(due.row, return_index=True, return_counts=True)
+    last = first + several - 1
     lent = np.where(due.by_category[first], BY_CATEGORY, BY_ITEM)
     return Members(
         person,
         due.bought[first],
-        due.due[first] + int(definition.overdue_days * MICROSECONDS_PER_DAY),
+        due.due[last] + int(definition.overdue_days * MICROSECONDS_PER_DAY),
         further={
             c.ITEMS: people.item_lists(due.row, due.item).take(pa.array(person)),
             c.RECO_KIND: pa.array([REPLENISHMENT] * len(person), pa.string()),

@@ -158,14 +158,14 @@ def test_an_unknown_feed_attribute_is_a_config_error(site, make_facts):
 
 def test_due_items_make_a_member(make_histories, make_facts, day):
     rows = [("a", at, "x", f"t{at}", 1.0) for at in range(0, 60, 10)]
-    histories = make_histories(*rows, ("b", 48, "y", "t", 1.0))
+    histories = make_histories(*rows, ("b", 47, "x", "s", 1.0), ("b", 48, "y", "t", 1.0))
     shop = shop_of(histories, day(59))
     config = config_of(due={"kind": "replenishment", "lead_days": 2, "overdue_days": 5})
     found = find_members(histories, config, make_facts(59, knowledge=shop)).to_pylist()
     shown = [c.PERSON_ID, c.ITEMS, c.DUE_AT, c.EXPIRES, c.INTERVAL_SOURCE, c.RECO_KIND, c.WINDOW]
     assert [tuple(row[name] for name in shown) for row in found] == [
         ("a", ["x"], day(60), day(65), "item", "replenishment", None),
-        ("b", ["y"], day(58), day(63), "category", "replenishment", None),
+        ("b", ["x", "y"], day(57), day(58 + 5), "item", "replenishment", None),
     ]
 
 
