@@ -17,6 +17,7 @@ from benchmarks import (
     ranking_ndcg,
     top_k,
     top_k_limit,
+    windowed_counts,
 )
 from benchmarks.case import ROUNDS, Case, Timing, measure
 
@@ -24,6 +25,7 @@ BENCHMARKS: tuple[Callable[[], Case[Any]], ...] = (
     person_features.case,
     pair_features.case,
     interactions.case,
+    windowed_counts.case,
     qini_interval.case,
     ranking_ndcg.case,
     ranking_metrics.case,

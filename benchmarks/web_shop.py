@@ -12,17 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from benchmarks.feature_task_peers import FIRST, NAMES
 from features import columns as c
 from features.histories import MICROSECONDS_PER_DAY
 from features.run import parquet_options
 from features.tables import EVENTS
 
-NAMES: Final = ("view", "select", "cart_add", "purchase")
 DAYS: Final = 90
-FIRST: Final = 20_605 * MICROSECONDS_PER_DAY  # 2026-06-01
-MOMENT: Final = FIRST + 80 * MICROSECONDS_PER_DAY
-"""The one moment of the features of everybody."""
-
 ROWS_PER_GROUP: Final = 1_000_000
 _SHARES: Final = (0.80, 0.12, 0.05, 0.03)
 _CATEGORIES: Final = 40

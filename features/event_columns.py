@@ -91,6 +91,12 @@ class EventColumns:
         return whole
 
 
+def nothing(name: str, rows: int) -> Array:
+    """The array of a column that no event has a value in."""
+    dtype: Any = TYPES[name]
+    return np.full(rows, np.nan if np.issubdtype(dtype, np.floating) else NO_TEXT, dtype)
+
+
 def _times(values: pa.Array) -> IntArray:
     if not pa.types.is_timestamp(values.type):
         raise SchemaError(

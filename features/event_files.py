@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -30,7 +30,12 @@ _COSTLIEST_FIRST: Final = (
 )  # fmt: skip
 
 
-def read_histories(paths: Sequence[Path], reversals: pa.Table | None = None) -> Histories:
+def read_histories(
+    paths: Sequence[Path],
+    reversals: pa.Table | None = None,
+    *,
+    leave_out: Collection[str] = (),
+) -> Histories:
     """Build the layout from Parquet files of the events table, in any order of rows.
 
     Equal to `Histories.from_events` of all their rows; reads only the columns it keeps, and ids of events only where one
@@ -39,6 +44,8 @@ def read_histories(paths: Sequence[Path], reversals: pa.Table | None = None) -> 
     Args:
         paths: at least one file.
         reversals: a checked reversals table; None = nothing was taken back.
+        leave_out: arrays not to read, of "item", "category", "transaction", "quantity" and "value"; they look as if the
+            events had none. For a task that needs few of them.
 
     Raises:
         InputError: there is no file, one is missing, or one is not Parquet.
@@ -50,8 +57,9 @@ def read_histories(paths: Sequence[Path], reversals: pa.Table | None = None) -> 
     def read(name: str) -> npt.NDArray[Any]:
         return columns.take_in(name, column_pieces(paths, COLUMNS[name]), rows=len(event_ids))
 
-    taken = in_two_threads([partial(read, name) for name in _COSTLIEST_FIRST])
-    arrays = dict(zip(_COSTLIEST_FIRST, taken, strict=True))
+    names = [name for name in _COSTLIEST_FIRST if name not in leave_out]
+    taken = in_two_threads([partial(read, name) for name in names])
+    arrays = dict(zip(names, taken, strict=True))
     taken.clear()
     return Histories.from_columns(columns, arrays, event_ids, reversals)
 

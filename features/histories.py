@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 
 from features import columns as c
 from features.arrays import BoolArray, CodeArray, FloatArray, IntArray, TextArray
-from features.event_columns import COLUMNS, EventColumns
+from features.event_columns import COLUMNS, EventColumns, nothing
 from features.event_ids import EventIds, IdPiece
 from features.kernels import helper
 from features.person_sort import gather, person_order
@@ -102,7 +102,8 @@ class Histories:
 
         Args:
             columns: what took them in.
-            arrays: by name, each of shape (n_events,), in the order of the rows; emptied on the way.
+            arrays: by name, each of shape (n_events,), in the order of the rows; emptied on the way. One that is not there
+                is filled with what stands for no value.
             event_ids: of the rows.
             reversals: a checked reversals table.
         """
@@ -117,6 +118,9 @@ class Histories:
 
         names = sorted(arrays)
         taken = in_two_threads([partial(sort, name) for name in names])
+        missing = {
+            name: nothing(name, len(order.time)) for name in _COLUMNS[1:] if name not in names
+        }
         return cls(
             person_ids=person_ids,
             item_ids=item_ids,
@@ -125,6 +129,7 @@ class Histories:
             time=order.time,
             reversals=find_reversals(reversals, event_ids, order.time, order.row),
             **dict(zip(names, taken, strict=True)),
+            **missing,
         )
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:

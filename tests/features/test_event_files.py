@@ -61,6 +61,19 @@ def test_files_give_the_histories_of_their_rows(make_events, tmp_path, rows, dat
         require_equal(read_histories(paths, reversals), Histories.from_events(table, reversals))
 
 
+def test_what_is_left_out_looks_as_if_no_event_had_it(make_events, tmp_path):
+    table = with_categories(make_events(("b", 1, "x", "t1", 2.0), ("a", 2, "y", None, 1.0)))
+    paths = write(tmp_path, table, 1)
+    histories = read_histories(paths, leave_out=("transaction", "item", "value"))
+    assert histories.transaction.tolist() == histories.item.tolist() == [-1, -1]
+    assert np.isnan(histories.value).all()
+    assert (histories.n_items, histories.category.tolist()) == (0, [1, 0])
+    whole = Histories.from_events(table)
+    assert {n: a.dtype for n, a in histories.arrays().items()} == {
+        n: a.dtype for n, a in whole.arrays().items()
+    }
+
+
 def test_no_file(tmp_path):
     with pytest.raises(InputError, match="events: no files; at least one is read"):
         read_histories([])
