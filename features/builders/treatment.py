@@ -23,7 +23,7 @@ _SETTLES: Final = CLICK_SETTLES_DAYS * MICROSECONDS_PER_DAY
 _QUARTER: Final = 90 * MICROSECONDS_PER_DAY
 _MONTH: Final = 30 * MICROSECONDS_PER_DAY
 _NO_LOG: Final = "no exposure log"
-_NO_CLICKS: Final = "no exposure log, or none of the contacts says whether it was clicked"
+_NO_CLICKS: Final = "no exposure log, or no such contact says whether it was clicked"
 _NO_ARMS: Final = "no assignment log"
 
 TREATMENT_FEATURES: Final = (
