@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features import columns as c
-from features.engines import failures
 from features.errors import GateError, SchemaError
 from features.steps.features import features_of
 
@@ -129,17 +128,3 @@ def test_a_function_gives_what_it_declares(engine, shop_events):
         engine.collect(engine.map_persons(shop_events, name_columns_wrongly, COUNTS))
     with pytest.raises(SchemaError, match=r"gave other types .*; it declares person_id: string"):
         engine.collect(engine.map_persons(shop_events, type_columns_wrongly, COUNTS))
-
-
-class LaterError(GateError):
-    """A child that the carrier does not know travels as the parent it knows."""
-
-
-def test_errors_are_carried_as_text():
-    with pytest.raises(failures.CarriedError) as sent, failures.packing():
-        raise LaterError("s", "f:}", rule="r", next_step="n")
-    with pytest.raises(GateError, match=r"^s: f:\}; r. n$"), failures.unpacking():
-        raise RuntimeError(f"Traceback …\n{sent.value}\n at java")
-    with pytest.raises(KeyError, match="other"), failures.packing(), failures.unpacking():
-        raise KeyError("other")
-    assert failures.unpack("no facts <<retarget: here") is None
