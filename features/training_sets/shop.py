@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from features.builders.similarity import CoOccurrence
 from features.builders.spend import SpendCounts
 from features.config import BaseConfig
 from features.errors import InputError
-from features.histories import MICROSECONDS_PER_DAY, Histories
+from features.histories import MICROSECONDS_PER_DAY, NO_CODE, Histories
 
 
 class SimilarityConfig(BaseConfig):
@@ -75,9 +75,10 @@ def count_shop(
         pairs = None
         if similarity is not None:
             draw = uniform(part.person_ids.tolist(), salt="similarity")
-            chosen = np.flatnonzero(draw < similarity.person_share)
-            chosen = chosen if len(chosen) else np.arange(1)  # one moment is needed to count none
-            pairs = CoOccurrence.of(everyone.take(chosen), window_days=similarity.window_days)
+            teachers = np.flatnonzero(draw < similarity.person_share)
+            # nobody of this part: an unknown person, who has no event, counts nothing
+            history = part.as_of(teachers if len(teachers) else [NO_CODE], moment)
+            pairs = CoOccurrence.of(history, window_days=similarity.window_days)
         counts = ItemCounts.of(everyone) if items else None
         found.append(ShopCounts(SpendCounts.of(everyone), counts, pairs))
     return found
@@ -116,8 +117,18 @@ def know_shop(
             rule="the shop is known from its persons",
             next_step="Check the ingestion.",
         )
+    by_moment = dict(zip(moments, totals, strict=True))
+    return know_from_counts(by_moment, attributes, similarity)
+
+
+def know_from_counts(
+    totals: Mapping[int, ShopCounts],
+    attributes: ItemAttributes,
+    similarity: SimilarityConfig | None = None,
+) -> dict[int, Knowledge]:
+    """The whole shop as of each moment, from the counts of all persons; as `know_shop`."""
     known = {}
-    for moment, total in zip(moments, totals, strict=True):
+    for moment, total in totals.items():
         likeness = (
             total.pairs.cosine(min_persons=similarity.min_persons)
             if total.pairs is not None and similarity is not None

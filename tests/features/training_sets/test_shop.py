@@ -11,10 +11,10 @@ from features.training_sets.parts import person_parts
 from features.training_sets.shop import SimilarityConfig, know_shop, knowledge_moments
 
 
-@pytest.mark.parametrize("partitions", [2, 5])
-def test_parts_add_up_to_the_whole(shop, day, attributes, partitions):
+@pytest.mark.parametrize(("partitions", "share"), [(2, 0.7), (5, 0.7), (30, 0.4)])
+def test_parts_add_up_to_the_whole(shop, day, attributes, partitions, share):
     moments = [microseconds(day(30)), microseconds(day(50))]
-    similarity = SimilarityConfig(person_share=0.7, min_persons=2, window_days=60)
+    similarity = SimilarityConfig(person_share=share, min_persons=1, window_days=60)
     whole = know_shop([shop], moments, attributes, similarity)
     apart = know_shop(person_parts(shop, partitions=partitions), moments, attributes, similarity)
     assert list(whole) == list(apart) == moments
