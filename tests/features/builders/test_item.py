@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from features.builders.item import ITEM_FEATURES, item_features
 from features.builders.knowledge import Knowledge
@@ -87,3 +89,79 @@ def test_without_events_nothing_is_shared(diary, attributes, twin, at):
 def test_counts_are_needed(attributes):
     with pytest.raises(ValueError, match="the knowledge has no counts"):
         item_features(Knowledge.of(attributes=attributes))
+
+
+def shrunken(top, bottom, item, items):
+    """Rate of an item drawn towards its category's, which is drawn towards that of all; and the latter."""
+    if not sum(bottom[other] for other in items):
+        return np.nan, np.nan
+    rate = sum(top[other] for other in items) / sum(bottom[other] for other in items)
+    alike = [other for other in items if CATEGORY[other] == CATEGORY[item]]
+    if CATEGORY[item]:
+        rate = (sum(top[o] for o in alike) + 20 * rate) / (sum(bottom[o] for o in alike) + 20)
+    return (top[item] + 20 * rate) / (bottom[item] + 20), rate
+
+
+CATEGORY = {"w": "q", "x": "p", "y": "p", "z": "q", "u": None}
+STAGES = ("view", "cart_add", "purchase")
+
+
+def by_hand(book, item, items):
+    """Features of an item from the events of everybody, day 95."""
+    everybody = [(person, event) for person in "ab" for event in book.before(person, 95)]
+    events = [(who, e) for who, e in everybody if e["name"] in STAGES and not e["gone"]]
+    mine = [(who, event) for who, event in events if event["item"] == item]
+    sold = [event for _, event in mine if event["name"] == "purchase"]
+
+    def persons(depth):
+        return {
+            other: len(
+                {
+                    who
+                    for who, event in events
+                    if event["item"] == other
+                    and event["age"] <= 90
+                    and STAGES.index(event["name"]) >= depth
+                }
+            )
+            for other in items
+        }
+
+    touched, carted, bought = (persons(depth) for depth in range(3))
+    found = {
+        f"item_{stage}_{days}d": sum(e["name"] == stage and e["age"] <= days for _, e in mine)
+        for stage in STAGES
+        for days in DAYS
+    }
+    conversion, prior = shrunken(bought, touched, item, items)
+    alike = [other for other in items if CATEGORY[other] == CATEGORY[item]]
+    everything = sum(bought.values())
+    return found | {
+        **{
+            f"item_{stage}_trend": found[f"item_{stage}_7d"] / (month * 7 / 30) if month else np.nan
+            for stage in STAGES
+            for month in [found[f"item_{stage}_30d"]]
+        },
+        "item_persons_90d": touched[item],
+        "item_buyers_90d": bought[item],
+        "item_revenue_90d": sum(e["net_money"] for e in sold if e["age"] <= 90),
+        "item_cart_rate": shrunken(carted, touched, item, items)[0],
+        "item_purchase_rate": shrunken(bought, carted, item, items)[0],
+        "item_conversion": conversion,
+        "item_category_conversion": prior,
+        "item_sold_days": min((event["age"] for event in sold), default=np.nan),
+        "item_age_days": max((event["age"] for _, event in mine), default=np.nan),
+        "item_category_share": sum(bought[other] for other in alike) / everything
+        if everything and CATEGORY[item]
+        else np.nan,
+    }
+
+
+@given(data=st.data())
+def test_a_loop_over_dicts_agrees(diary, attributes, twin, at, data):
+    book = diary([*data.draw(twin.events()), {"person": "a", "day": 0, "name": "page_view"}])
+    shop = twin.known(book.histories, attributes, at(95))
+    table, items = item_features(shop), shop.item_ids.tolist()
+    for row, item in enumerate(items):
+        found, expected = twin.one_row(table, row), by_hand(book, item, items)
+        assert {name: found[name] for name in expected} == pytest.approx(expected, nan_ok=True)

@@ -98,3 +98,34 @@ def test_future_and_other_persons_change_no_feature(make_histories, day, past, f
     alone = features_of(make_histories(*mine), past[0][0], day(cut))
     together = features_of(make_histories(*past, *later), past[0][0], day(cut))
     assert alone == pytest.approx(together, nan_ok=True)
+
+
+def by_hand(events, orders):
+    bought = [event for event in events if event["name"] == "purchase"]
+    ages = orders(bought)  # oldest first
+    long = [event for event in bought if event["age"] <= 91]
+    spend = {days: sum(e["money"] for e in bought if e["age"] <= days) for days in (28, 91)}
+    count = {days: sum(age <= days for age in ages) for days in (7, 28, 91)}
+    gap = (ages[0] - ages[-1]) / (len(ages) - 1) if len(ages) > 1 else np.nan
+    recency = ages[-1] if ages else np.nan
+    return {
+        "recency_days": recency,
+        "tenure_days": ages[0] if ages else np.nan,
+        **{f"orders_{days}d": count[days] for days in (7, 28, 91)},
+        **{f"spend_{days}d": spend[days] for days in (28, 91)},
+        "order_value": spend[91] / count[91] if count[91] else np.nan,
+        "lines_per_order": len(long) / count[91] if count[91] else np.nan,
+        "gap_days": gap,
+        "gap_ratio": recency / gap if gap > 0 else np.nan,
+        "spend_trend": spend[28] / (spend[91] * 28 / 91) if spend[91] else np.nan,
+        "distinct_items_91d": len({event["item"] for event in long} - {None}),
+    }
+
+
+@given(data=st.data())
+def test_a_loop_over_dicts_agrees(diary, twin, at, data):
+    book = diary(data.draw(twin.events()))
+    table = person_features(twin.rows_of(book.histories, ["a", "b"], at(95)))
+    for row, person in enumerate("ab"):
+        expected = by_hand(book.before(person, 95), twin.orders)
+        assert twin.one_row(table, row) == pytest.approx(expected, nan_ok=True)
