@@ -174,8 +174,8 @@ def ingest_events(
     )
     counted = rejects.filter(pc.invert(pc.is_in(rejects[c.REASON_CODE], pa.array(DROPPED))))
     require_quality(counted, result.rows, max_reject_rate=config.max_reject_rate)
-    kept = checked.anti_join(engine.table(undone.unknown), ROW)
-    engine.write(_events(kept, repeats.renamed, persons, engine), target)
+    left_out = pa.concat_tables([rejected.select([ROW]), undone.unknown])
+    engine.write(_events(raw, left_out, repeats.renamed, persons, engine), target)
     result = replace(result, events_out=pq.read_metadata(target).num_rows)
     require_balance(result.events_in, result.events_out + rejects.num_rows - result.row_rejects)
     return result
@@ -276,11 +276,11 @@ def _sharing(believed: Any, engine: Engine) -> Iterator[pa.Table]:
     columns = [ROW, *_IDS, *(name for name in COMPARED if name != c.PERSON_ID)]
     for part in range(parts):
         mine = engine.table(pa.table({_KEY: keys[number == part]}))
-        chosen = rows.semi_join(mine, _KEY).select(columns)
-        if part == 0:
+        chosen = [engine.collect(rows.semi_join(mine, _KEY).select(columns))]
+        if part == 0:  # a union would hold all rows in memory: both of its sides read them
             again = rows.filter(rows[_OF_KIND]).semi_join(orders, [c.EVENT_NAME, c.TRANSACTION_ID])
-            chosen = chosen.union(again.anti_join(keyed, _KEY).select(columns))
-        yield engine.collect(chosen).sort_by(ROW)
+            chosen.append(engine.collect(again.anti_join(keyed, _KEY).select(columns)))
+        yield pa.concat_tables(chosen).sort_by(ROW)
 
 
 def _repeated_keys(rows: Any, engine: Engine) -> tuple[IntArray, int]:
@@ -356,13 +356,21 @@ def _rejects(rejected: pa.Table) -> Iterator[pa.Table]:
         yield refused(rows, code, shown=_SHOWN.get(code, c.RAW_VALUE))
 
 
-def _events(kept: Any, renamed: pa.Table, persons: Persons, engine: Engine) -> Any:
-    """Events with their ids and persons, in order."""
-    rows = _with_ids(kept, engine.table(renamed)).drop(c.PERSON_ID)
+def _events(
+    raw: Any, left_out: pa.Table, renamed: pa.Table, persons: Persons, engine: Engine
+) -> Any:
+    """Events with their ids and persons, in order.
+
+    Persons are looked up before rows are left out: an engine that guesses how few rows stay may hold these in memory to
+    look persons up in them, instead of the other way round.
+    """
+    rows = raw.drop(c.PERSON_ID)
     names = []
     for name in _IDS:
         person = persons.by_id(name).select([name, c.PERSON_ID])
         names.append(f"{name}_person_")
         rows = rows.left_join(engine.table(person.rename_columns([name, names[-1]])), name)
     rows = rows.mutate(**{c.PERSON_ID: ibis.coalesce(*(rows[name] for name in names))})
-    return rows.select(EVENTS.schema.names).order_by([c.TIME, c.EVENT_ID])
+    kept = rows.select(*EVENTS.schema.names, ROW).anti_join(engine.table(left_out), ROW)
+    events = _with_ids(kept, engine.table(renamed)).select(EVENTS.schema.names)
+    return events.order_by([c.TIME, c.EVENT_ID])
