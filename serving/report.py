@@ -12,6 +12,7 @@ from features.project import Project
 from features.run import Run, RunWriter, read_parquet
 from features.steps.features import FEATURES, load_histories
 from features.steps.ingest import INGEST, QUALITY
+from features.steps.segments import SEGMENTS_STEP
 from features.steps.simulate import SIMULATE, TRUTH_STEP
 from features.tables import CATALOG, DECISIONS, WATERFALL
 from serving.households import example_households
@@ -25,8 +26,10 @@ from training.train_flat import TRAIN_UPLIFT
 REPORT: Final = "report"
 PAGE: Final = "report.html"
 _STEPS: Final = (
-    INGEST, FEATURES, SIMULATE, TRUTH_STEP, TRAIN_RECOMMENDER, TRAIN_UPLIFT, SCORE, MEASURE,
+    INGEST, FEATURES, SEGMENTS_STEP, SIMULATE, TRUTH_STEP, TRAIN_RECOMMENDER, TRAIN_UPLIFT, SCORE, MEASURE,
 )  # fmt: skip
+_JUDGED: Final = (INGEST, FEATURES, SEGMENTS_STEP)
+"""Steps that say whether their facts can be trusted."""
 
 
 def write_report(project: Project) -> Run:
@@ -66,7 +69,7 @@ def _facts(project: Project, runs: Mapping[str, Run]) -> dict[str, Any]:
         "primary": lift["outcomes"][0],
         "policies": {policy["policy"]: policy for policy in policies},
         "headline": _headline(scored, recommender, lift, policies, currency),
-        "quality": quality_facts(runs[INGEST].json(QUALITY), runs[FEATURES].json(QUALITY)),
+        "quality": quality_facts(*(runs[step].json(QUALITY) for step in _JUDGED)),
         "data": _data(runs[INGEST].manifest["figures"], runs[SIMULATE].manifest["figures"]),
         "recommender": _recommender(recommender, runs[TRAIN_RECOMMENDER].manifest["config"]),
         "uplift": _uplift(runs[TRAIN_UPLIFT]),

@@ -27,7 +27,10 @@ from features.tables import IDENTITIES, PERSON_MERGES, TIMESTAMP
 
 QUARANTINED_IDENTITY: Final = "quarantined_identity"
 
-_KINDS: Final = {c.ANONYMOUS_ID: "anonymous:", c.USER_ID: "user:"}
+LOGIN: Final = "user:"
+"""How the identity of a login begins."""
+
+_KINDS: Final = {c.ANONYMOUS_ID: "anonymous:", c.USER_ID: LOGIN}
 _NONE: Final = -1
 _DIGEST_BYTES: Final = 10
 _NAMED_AT_ONCE: Final = 100_000

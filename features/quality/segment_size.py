@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final, Self
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, model_validator
@@ -19,6 +19,7 @@ from features.catalog.rules.rule import MARKETING_OPERATIONS
 from features.config import BaseConfig
 from features.consent import contactable
 from features.histories import AsOf
+from features.ingest.identity import LOGIN
 from features.quality.check import Detail, Owner, QualityCheck, not_available
 from features.segments.stage import funnel_stage
 from features.tables import TIMESTAMP
@@ -103,27 +104,35 @@ def stage_members(everyone: AsOf, person_ids: pa.Array, *, window_days: float) -
     return pa.table({c.PERSON_ID: person_ids, c.SEGMENT: pa.array(stage.tolist(), pa.string())})
 
 
-def matchable_persons(events: pa.Table, persons: pa.Table, *, as_of: datetime) -> pa.Array:
+def matchable_persons(
+    persons: pa.Table, identities: pa.Table | None, *, as_of: datetime
+) -> pa.Array:
     """Ids of persons who were known by a login before `as_of` and had then consented to personalised advertising.
 
     Args:
-        events: the events table.
         persons: the persons table.
+        identities: the identities table; None = the source knows every person by an id of its own.
         as_of: the moment of decision.
     """
-    before = pc.less(events[c.TIME], pa.scalar(as_of, TIMESTAMP))
-    named = events.filter(pc.and_(before, pc.is_valid(events[c.USER_ID])))
-    known = pc.unique(named[c.PERSON_ID])
     allowed = persons[c.PERSON_ID].filter(pa.array(contactable(persons, as_of)))
+    if identities is None:
+        return allowed.combine_chunks()
+    before = pc.less(identities[c.FIRST_SEEN], pa.scalar(as_of, TIMESTAMP))
+    login = pc.starts_with(identities[c.IDENTITY], LOGIN)
+    usable = pc.and_not(pc.and_(login, before), identities[c.QUARANTINED])
+    known = identities[c.PERSON_ID].filter(usable).combine_chunks()
     return allowed.filter(pc.is_in(allowed, value_set=known)).combine_chunks()
 
 
-def measure_sizes(members: pa.Table, matchable: pa.Array) -> tuple[SegmentSize, ...]:
+def measure_sizes(
+    members: pa.Table, matchable: pa.Array, *, names: Sequence[str] = ()
+) -> tuple[SegmentSize, ...]:
     """The size of every segment, by name.
 
     Args:
         members: person_id and segment, and any further columns; a person may be in several segments.
         matchable: ids of the persons a platform could match.
+        names: segments that are shown even if they have no member.
 
     Invariants: unchanged by the order of rows; matchable <= persons.
     """
@@ -135,13 +144,10 @@ def measure_sizes(members: pa.Table, matchable: pa.Array) -> tuple[SegmentSize, 
         }
     )
     distinct = rows.group_by([c.SEGMENT, c.PERSON_ID, "matchable"]).aggregate([])
-    names, codes = np.unique(distinct[c.SEGMENT].to_numpy().astype(object), return_inverse=True)
-    found = distinct["matchable"].to_numpy()
-    persons = np.bincount(codes, minlength=len(names))
-    matched = np.bincount(codes[found], minlength=len(names))
+    persons = Counter(distinct[c.SEGMENT].to_pylist())
+    matched = Counter(distinct.filter(distinct["matchable"])[c.SEGMENT].to_pylist())
     return tuple(
-        SegmentSize(str(name), int(all_), int(some))
-        for name, all_, some in zip(names, persons, matched, strict=True)
+        SegmentSize(name, persons[name], matched[name]) for name in sorted({*persons, *names})
     )
 
 

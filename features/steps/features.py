@@ -14,6 +14,7 @@ from features.builders.person import person_features
 from features.engines.registry import open_engine
 from features.event_columns import COLUMNS
 from features.histories import AsOf, Histories
+from features.partitions import write_histories
 from features.project import Project
 from features.quality.check import QualityReport
 from features.quality.segment_size import (
@@ -25,12 +26,13 @@ from features.quality.segment_size import (
 )
 from features.run import Run, RunWriter, read_arrays, read_parquet
 from features.steps.ingest import INGEST, QUALITY, facts_config
-from features.tables import EVENTS, PERSONS, REVERSALS
+from features.tables import EVENTS, IDENTITIES, PERSONS, REVERSALS
 
 FEATURES: Final = "features"
 
 _LAYER: Final = "features"
 _HISTORIES: Final = "histories"
+_ID_MAPS: Final = {"person_ids": c.PERSON_ID, "item_ids": c.ITEM_ID, "category_ids": c.CATEGORY}
 _FEATURES_SCHEMA: Final = pa.schema(
     [(c.PERSON_ID, pa.string()), *((feature.name, pa.float64()) for feature in FEATURE_COLUMNS)]
 )
@@ -45,12 +47,13 @@ def build_features(project: Project) -> Run:
         reversals = (
             ingested.read(REVERSALS) if REVERSALS.name in ingested.manifest["tables"] else None
         )
-        histories = Histories.from_events(ingested.read(EVENTS), reversals)
-        writer.arrays(_HISTORIES, histories.arrays())
-        writer.parquet("person_ids", pa.table({c.PERSON_ID: histories.person_ids}))
-        writer.parquet("item_ids", pa.table({c.ITEM_ID: histories.item_ids}))
-        categories = pa.array(histories.category_ids, pa.string())
-        writer.parquet("category_ids", pa.table({c.CATEGORY: categories}))
+        events = ingested.path / f"{EVENTS.name}.parquet"
+        ids = write_histories([events], writer, _HISTORIES, reversals=reversals)
+        arrays = read_arrays(writer.path / _HISTORIES)
+        histories = Histories.from_arrays(arrays, **ids._asdict())
+        for name, column in _ID_MAPS.items():
+            texts = pa.array(getattr(histories, name), pa.string())
+            writer.parquet(name, pa.table({column: texts}))
         everyone = histories.everyone(config.as_of)
         features = _everyones_features(project, ingested, writer)
         writer.json(QUALITY, _quality(project, ingested, everyone).as_json())
@@ -97,21 +100,26 @@ def features_of(events: pa.Table, *, as_of: datetime) -> pa.Table:
 
 def _quality(project: Project, ingested: Run, everyone: AsOf) -> QualityReport:
     """Whether the funnel stages are large enough for the platforms."""
-    events, config = ingested.read(EVENTS), project.config.quality.segment_size
-    as_of = project.config.as_of
+    config, as_of = project.config.quality.segment_size, project.config.as_of
     ids = pa.array(everyone.histories.person_ids.tolist(), pa.string())
     members = stage_members(everyone, ids, window_days=config.stage_window_days)
-    matchable = matchable_persons(events, ingested.read(PERSONS), as_of=as_of)
-    sizes = measure_sizes(members, matchable)
+    sizes = measure_sizes(members, matchable(ingested, as_of=as_of))
     seen = int((everyone.stop - everyone.start).sum())
+    later = len(everyone.histories.time) - seen
     check = check_segment_sizes(sizes, config, name=STAGE_SIZE)
-    return QualityReport(as_of, seen, events.num_rows - seen, (check,))
+    return QualityReport(as_of, seen, later, (check,))
+
+
+def matchable(ingested: Run, *, as_of: datetime) -> pa.Array:
+    """Ids of the persons a platform could match, see `matchable_persons`."""
+    known = ingested.read(IDENTITIES) if IDENTITIES.name in ingested.manifest["tables"] else None
+    return matchable_persons(ingested.read(PERSONS), known, as_of=as_of)
 
 
 def load_histories(run: Run) -> Histories:
     """The memory-mapped histories of a features run."""
     ids = {
         name: read_parquet(run.path / f"{name}.parquet")[0].to_numpy().astype(object)
-        for name in ("person_ids", "item_ids", "category_ids")
+        for name in _ID_MAPS
     }
     return Histories.from_arrays(read_arrays(run.path / _HISTORIES), **ids)

@@ -12,11 +12,11 @@ import pyarrow.compute as pc
 
 from features import columns as c
 from features.builders.item_attributes import ItemAttributes
-from features.consent import contactable
 from features.contracts import TableContract
 from features.histories import Histories, microseconds
 from features.project import Project
-from features.quality.segment_size import SegmentSize, check_segment_sizes
+from features.quality.check import QualityReport
+from features.quality.segment_size import SEGMENT_SIZE, check_segment_sizes, measure_sizes
 from features.run import Run, RunWriter
 from features.segments.config import SegmentsConfig
 from features.segments.item_attributes import item_attribute_table
@@ -24,8 +24,8 @@ from features.segments.members import check_attributes, find_members, find_tiers
 from features.segments.rules import SegmentFacts
 from features.segments.value import person_values, value_cuts
 from features.steps.config import FeaturesConfig
-from features.steps.features import FEATURES, load_histories
-from features.steps.ingest import INGEST
+from features.steps.features import FEATURES, load_histories, matchable
+from features.steps.ingest import INGEST, QUALITY
 from features.tables import (
     CATALOG,
     FEED_ATTRIBUTES,
@@ -41,7 +41,6 @@ from features.training_sets.shop import know_shop
 SEGMENTS_STEP: Final = "segments"
 
 _LAYER: Final = "features"
-_SIZES: Final = "sizes.json"
 
 
 def build_segments(project: Project, config: FeaturesConfig) -> Run:
@@ -64,10 +63,9 @@ def build_segments(project: Project, config: FeaturesConfig) -> Run:
         tiers = pa.concat_tables([find_tiers(part, rules, facts) for part in parts()])
         members = writer.table(members, SEGMENTS, source=SEGMENTS_STEP)
         writer.table(tiers, PERSON_TIERS, source=SEGMENTS_STEP)
-        sizes = check_segment_sizes(
-            _sizes(members, persons, project, rules), project.config.quality.segment_size
-        )
-        writer.json(_SIZES, {"status": sizes.status, "words": sizes.words, "next": sizes.next_step})
+        quality = _quality(project, rules, members, ingested, built)
+        writer.json(QUALITY, quality.as_json())
+        sizes = quality[SEGMENT_SIZE]
         figures |= {
             "memberships": members.num_rows,
             "persons_in_segments": int(pc.sum(members[c.PRIMARY]).as_py() or 0),
@@ -122,18 +120,15 @@ def _facts(
     )
 
 
-def _sizes(
-    members: pa.Table, persons: pa.Table, project: Project, rules: SegmentsConfig
-) -> list[SegmentSize]:
-    """Members of each segment; those who may be contacted are what a platform can match."""
-    allowed = persons[c.PERSON_ID].filter(pa.array(contactable(persons, project.config.as_of)))
-    matchable = pc.is_in(members[c.PERSON_ID], value_set=allowed.combine_chunks())
-    segment = members[c.SEGMENT].to_numpy(zero_copy_only=False)
-    can_match = matchable.to_numpy(zero_copy_only=False)
-    return [
-        SegmentSize(name, int((segment == name).sum()), int(can_match[segment == name].sum()))
-        for name in rules.priority
-    ]
+def _quality(
+    project: Project, rules: SegmentsConfig, members: pa.Table, ingested: Run, built: Run
+) -> QualityReport:
+    """Whether the segments are large enough for the platforms."""
+    as_of = project.config.as_of
+    sizes = measure_sizes(members, matchable(ingested, as_of=as_of), names=rules.priority)
+    check = check_segment_sizes(sizes, project.config.quality.segment_size)
+    seen = built.json(QUALITY)
+    return QualityReport(as_of, seen["events"], seen["events_later"], (check,))
 
 
 def _counts(members: pa.Table) -> dict[str, int]:

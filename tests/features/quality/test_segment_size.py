@@ -15,7 +15,7 @@ from features.quality.segment_size import (
     measure_sizes,
     stage_members,
 )
-from features.tables import PERSONS
+from features.tables import IDENTITIES, PERSONS
 
 SIZES = [SegmentSize("viewers", 9000, 4000), SegmentSize("carts", 700, 600), SegmentSize("checkout", 90, 80)]  # fmt: skip
 
@@ -116,6 +116,7 @@ def test_no_member_is_no_segment():
         {"person_id": pa.array([], pa.string()), "segment": pa.array([], pa.string())}
     )
     assert measure_sizes(nobody, pa.array(["a"])) == ()
+    assert measure_sizes(nobody, pa.array(["a"]), names=["cart"]) == (SegmentSize("cart", 0, 0),)
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("xy")), min_size=1))
@@ -129,26 +130,28 @@ def test_sizes_are_counts_of_distinct_persons(rows):
     assert measure_sizes(members(*rows[::-1]), pa.array(["b", "a"])) == expected
 
 
-def test_who_can_be_matched(make_events, day):
-    table = make_events(
-        ("known", 1, "i", None, None, "view"),
-        ("no_consent", 1, "i", None, None, "view"),
-        ("too_late", 9, "i", None, None, "view"),
-        ("no_login", 1, "i", None, None, "view"),
+def test_who_can_be_matched(day):
+    ids = [
+        ("user:1", "known", 1, False), ("anonymous:1", "known", 0, False), ("user:2", "no_consent", 1, False),
+        ("user:3", "too_late", 9, False), ("anonymous:4", "no_login", 1, False), ("user:5", "quarantined", 1, True),
+    ]  # fmt: skip
+    names = IDENTITIES.schema.names
+    identities = pa.Table.from_pylist(
+        [dict(zip(names, (i, p, day(d), q), strict=True)) for i, p, d, q in ids],
+        schema=IDENTITIES.schema,
     )
-    place = table.schema.get_field_index("user_id")
-    users = ["known", "no_consent", "too_late", None]
-    events = table.set_column(place, "user_id", pa.array(users, pa.string()))
-    consent = [("known", True), ("no_consent", None), ("too_late", True), ("no_login", True)]
+    consent = {"known": True, "no_consent": None, "too_late": True, "no_login": True, "quarantined": True}  # fmt: skip
     persons = pa.Table.from_pylist(
         [
             {"person_id": name, "consent_personalisation": given, "consent_since": day(0), "erased": False}
-            for name, given in consent
+            for name, given in consent.items()
         ],
         schema=PERSONS.schema,
     )  # fmt: skip
-    assert matchable_persons(events, persons, as_of=day(5)).to_pylist() == ["known"]
-    assert matchable_persons(events, persons, as_of=day(0)).to_pylist() == []
+    assert matchable_persons(persons, identities, as_of=day(5)).to_pylist() == ["known"]
+    assert matchable_persons(persons, identities, as_of=day(1)).to_pylist() == []
+    everybody = matchable_persons(persons, None, as_of=day(1)).to_pylist()
+    assert everybody == ["known", "too_late", "no_login", "quarantined"]
 
 
 def test_funnel_stages_are_segments(make_histories, day):

@@ -3,7 +3,9 @@
 from features.project import Project
 from features.steps.features import FEATURES
 from features.steps.ingest import INGEST, QUALITY
+from features.steps.segments import SEGMENTS_STEP
 from features.tables import PERSONS
+from serving.report import PAGE, REPORT
 
 
 def test_every_person_is_in_one_stage_and_small_stages_are_warned_of(finished_project):
@@ -23,3 +25,16 @@ def test_every_person_is_in_one_stage_and_small_stages_are_warned_of(finished_pr
     figures = workspace.current(FEATURES).manifest["figures"]
     assert report["events"] == figures["events_before_as_of"]
     assert report["events_later"] == figures["events"] - figures["events_before_as_of"]
+
+
+def test_the_declared_segments_are_judged_by_the_same_rule(finished_project):
+    workspace = Project(finished_project).workspace
+    run = workspace.current(SEGMENTS_STEP)
+    (check,) = run.json(QUALITY)["checks"]
+    assert check["name"] == "segment_size"
+    sizes = run.manifest["figures"]["sizes"]
+    rows = check["details"][0]["rows"] if check["details"] else []
+    assert {row["segment"]: row["persons"] for row in rows if row["persons"]} == sizes
+    page = (workspace.current(REPORT).path / PAGE).read_text()
+    assert "funnel stage size" in page
+    assert "segment size" in page
