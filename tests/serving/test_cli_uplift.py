@@ -1,0 +1,86 @@
+"""Train from a file, score another, compare two trainings: the commands an analyst types."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+CONFIG = """\
+kind: uplift
+workspace: out
+data:
+  kind: flat_table
+  path: data.csv
+  treatment: arm
+  control: none
+  treated: [mail]
+  outcomes: {visit: binary}
+  features: [age]
+  probability: 0.5
+target: visit
+learner: {kind: t_learner, base: {kind: linear}}
+evaluation_model: {kind: linear}
+n_folds: 2
+"""
+
+
+def retarget(*arguments, cwd):
+    program = Path(sys.executable).with_name("retarget")
+    return subprocess.run(
+        [program, *arguments], capture_output=True, text=True, cwd=cwd, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("uplift")
+    rng = np.random.default_rng(0)
+    age, treated = rng.normal(size=3_000), rng.random(3_000) < 0.5
+    visit = rng.random(3_000) < 0.2 + 0.4 * treated * (age > 0)
+    lines = [
+        f"{'mail' if t else 'none'},{a:.3f},{int(v)}"
+        for t, a, v in zip(treated, age, visit, strict=True)
+    ]
+    (folder / "data.csv").write_text("arm,age,visit\n" + "\n".join(lines) + "\n")
+    (folder / "uplift.yaml").write_text(CONFIG)
+    paths = []
+    for learner in ("t_learner", "class_transformation"):
+        done = retarget("train", "uplift.yaml", f"learner.kind={learner}", "--log-json", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        paths.append(json.loads(done.stdout.splitlines()[-1])["path"])
+    return folder, paths
+
+
+def test_predict_writes_the_scores_and_says_what_they_are(trained):
+    folder, (run, _) = trained
+    done = retarget(
+        "predict", "data.csv", "--bundle", f"{run}/bundle/mail", "--out", "s.parquet", cwd=folder
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("3,000 rows scored, 0 refused\nuplift in visit of 'mail' over")
+    assert pq.read_table(folder / "s.parquet").num_rows == 3_000
+
+
+def test_compare_prints_paired_differences(trained):
+    folder, runs = trained
+    done = retarget("compare", *runs, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "paired on the same test rows" in done.stdout
+    assert len(done.stdout.splitlines()) == 2 + 4
+
+
+def test_a_comparison_of_other_rows_ends_with_1_and_no_run_with_2(trained):
+    folder, (run, _) = trained
+    other = retarget(
+        "train", "uplift.yaml", "split={kind: random, seed: 9}", "--log-json", cwd=folder
+    )
+    assert other.returncode == 0, other.stderr
+    path = json.loads(other.stdout.splitlines()[-1])["path"]
+    refused = retarget("compare", run, path, cwd=folder)
+    assert refused.returncode == 1
+    assert "differ in test rows" in refused.stderr
+    assert retarget("compare", run, str(folder), cwd=folder).returncode == 2
