@@ -132,7 +132,9 @@ def _freshness(delivery: Delivery) -> QualityCheck:
     if found.refused:
         next_step = "Deliver a fresh feed, or set 'feed.freshness.when_stale: hide_prices'."
     elif found.hide_prices:
-        next_step = "Creatives that show a price are held back until a fresh feed comes, or 'feed.generated_at' says its age."
+        next_step = (
+            "Show no prices until a fresh feed comes, or state its age under 'feed.generated_at'."
+        )
     return QualityCheck(
         FEED_FRESHNESS,
         config.owner,
@@ -200,11 +202,11 @@ def _page(rate: MismatchRate, checks: PageChecks) -> QualityCheck:
         rate.owner,
         status,  # type: ignore[arg-type]
         f"{rate.failed:,} of {rate.compared:,} visited items ({rate.rate:.1%}, 95 % interval {rate.low:.1%} to "
-        f"{rate.high:.1%}); they are held back",
+        f"{rate.high:.1%}); they are in item_suppressions",
         "Correct the page or the feed, whichever is wrong." if rate.alert else "",
         figure=rate.rate,
         threshold=rate.max_rate,
-        details=(Detail("Items held back", tuple({c.ITEM_ID: shown(name)} for name in items)),),
+        details=(Detail("Items to hold back", tuple({c.ITEM_ID: shown(name)} for name in items)),),
     )
 
 
@@ -224,7 +226,7 @@ def _listings(delivery: Delivery) -> QualityCheck:
         LISTINGS_ENDED,
         owner,
         "warn" if items else "pass",
-        f"{items:,} of {listings.num_rows:,} listings are over or have begun; they are held back",
+        f"{items:,} of {listings.num_rows:,} listings are over or have begun; they are in item_suppressions",
         "Take them out of the feed." if items else "",
         figure=items / listings.num_rows,
         details=(Detail("Listings that are over", tuple(rows[:_SHOWN_ITEMS])),),
