@@ -48,7 +48,7 @@ class SparkEngineConfig(BaseConfig):
     spill: Path | None = None
     """Folder for shuffles and what does not fit into memory; None = Spark's choice."""
 
-    settings: dict[str, str] = {}
+    settings: dict[str, str] = Field(default_factory=dict)
     """Further settings of Spark under its own names, such as `spark.executor.cores`."""
 
 

@@ -9,7 +9,6 @@ import pyarrow as pa
 import pytest
 
 from features import columns as c
-from features.engines.local import LocalEngine
 from features.histories import Histories, microseconds
 from features.interactions import InteractionConfig
 from features.segments.config import SegmentsConfig
@@ -34,11 +33,9 @@ SIMILARITY = SimilarityConfig(person_share=1, min_persons=2)
 CONFIG = RankingConfig(cutoffs=2, max_persons=None, similarity=SIMILARITY)
 
 
-@pytest.fixture(scope="module")
-def engine():
-    local = LocalEngine(threads=1)
-    yield local
-    local.close()
+@pytest.fixture(scope="module", params=["local", "spark"])
+def engine(request):
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(scope="module")
