@@ -48,6 +48,13 @@ def test_without_future_nothing_follows(part, day):
     assert worth(past, day(99)) == worth(past, day(30))
 
 
+def test_an_event_on_the_moment_itself_is_future(shop):
+    moment = int(np.sort(shop.time)[len(shop.time) // 2])
+    past = without_future(shop, moment)
+    assert past.time.max() < moment
+    assert len(past.time) < (shop.time <= moment).sum()
+
+
 def test_a_refund_after_the_moment_did_not_happen(shop, day):
     past = without_future(shop, microseconds(day(58)))
     assert sum(worth(shop, day(99))) < sum(worth(past, day(99))) + sum(

@@ -85,7 +85,7 @@ def test_what_was_taken_up_is_counted_candidates_or_not(rows, shop_rows, day):
 
 
 def test_a_person_without_past_has_no_row(make_histories, day, attributes):
-    histories = make_histories(("new", 56, "i1", "t1", 1.0), ("old", 20, "i1", "t2", 1.0))
+    histories = make_histories(("new", 56, "i1", "t1", 1.0), ("old", 45, "i1", "t2", 1.0))
     found = build(histories, day, attributes)
     assert set(found[c.PERSON_ID].to_pylist()) == {"old"}
 
