@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features import columns as c
+from features import event_files
 from features.errors import InputError, SchemaError
 from features.event_files import read_histories
 from features.histories import Histories
@@ -59,6 +60,26 @@ def test_files_give_the_histories_of_their_rows(make_events, tmp_path, rows, dat
     taken = {c.REFUND_EVENT_ID: ids[-1:], c.EVENT_ID: ids[:1], c.QUANTITY: [1.0], c.VALUE: [0.5]}
     for reversals in (None, pa.table(taken, REVERSALS.schema)):
         require_equal(read_histories(paths, reversals), Histories.from_events(table, reversals))
+
+
+@pytest.mark.parametrize("much_less", [0, 100], ids=["plain", "dictionaries"])
+@pytest.mark.parametrize("at_once", [2, 1 << 21], ids=["in batches", "by row group"])
+def test_it_does_not_matter_how_texts_are_read(
+    make_events, tmp_path, monkeypatch, much_less, at_once
+):
+    rng = np.random.default_rng(1)
+    rows = [
+        (f"person {rng.integers(4)}", int(rng.integers(3)), f"item {rng.integers(3)}", None, 1.0)
+        for _ in range(30)
+    ]
+    table = with_categories(make_events(*rows))
+    pq.write_table(table, tmp_path / "events.parquet", row_group_size=7)
+    monkeypatch.setattr(event_files, "_MUCH_LESS", much_less)
+    monkeypatch.setattr(event_files, "_ROWS_AT_ONCE", at_once)
+    pieces = list(event_files.column_pieces([tmp_path / "events.parquet"], c.ITEM_ID))
+    assert {pa.types.is_dictionary(piece.type) for piece in pieces} == {much_less == 100}
+    assert max(map(len, pieces)) == min(at_once, 7)
+    require_equal(read_histories([tmp_path / "events.parquet"]), Histories.from_events(table))
 
 
 def test_what_is_left_out_looks_as_if_no_event_had_it(make_events, tmp_path):
