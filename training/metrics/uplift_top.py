@@ -43,7 +43,9 @@ def uplift_at(
 ) -> Estimate:
     """Mean effect among the best-ranked share of rows.
 
-    A random ranking has the value of the mean effect, not 0: see `gain_over_random_at` for a difference.
+    A random ranking has the value of the mean effect, not 0: see `gain_over_random_at` for a difference. The interval
+    needs responders inside the share: with two or three of them (200 rows at a 1 % response) it covered 89 % instead
+    of 95 %, with twenty or more it covers what it says.
 
     Args:
         effect: G, shape (n_rows,), finite.
@@ -89,20 +91,28 @@ def uplift_at_parts(effect: FloatArray, score: FloatArray, *, share: float) -> P
     if not 0 < share <= 1:
         raise ValueError(f"share is {share}; above 0 and at most 1 needed")
     order, start, count = score_blocks(score)
-    n, ranked = len(score), effect[order]
-    end = start + count
-    inside = np.clip((share * n - start) / count, 0.0, 1.0)
-    weight = np.repeat(inside, count)
-    value = float(ranked @ weight) / (share * n)
+    ranked = effect[order]
+    weight, at_cut = _cut(ranked, start, count, share, np.cumsum(ranked))
+    weights = np.repeat(weight, count)
+    value = float(ranked @ weights) / (share * len(score))
+    influence = np.empty(len(score))
+    influence[order] = (weights * ranked - share * value - (weights - share) * at_cut) / share
+    return value, influence
+
+
+def _cut(
+    ranked: FloatArray, start: IntArray, count: IntArray, share: float, running: FloatArray
+) -> tuple[FloatArray, float]:
+    """Part of each block that is inside the share, shape (n_blocks,), and the mean effect near the cut."""
+    n, end = len(ranked), start + count
+    weight = np.clip((share * n - start) / count, 0.0, 1.0)
     block = min(int(np.searchsorted(end, share * n)), len(start) - 1)
     reach = max(1, round(_NEAR_SHARE * n))
     near = np.searchsorted(end, [max(0, round(share * n) - reach), share * n + reach])
-    first = min(start[block], start[near[0]])  # whole blocks, so that the row order decides nothing
-    last = max(end[block], end[min(int(near[1]), len(end) - 1)])
-    at_cut = float(ranked[first:last].mean())
-    influence = np.empty(n)
-    influence[order] = (weight * ranked - share * value - (weight - share) * at_cut) / share
-    return value, influence
+    first = int(min(start[block], start[near[0]]))  # whole blocks: the row order decides nothing
+    last = int(max(end[block], end[min(int(near[1]), len(end) - 1)]))
+    total = running[last - 1] - (running[first - 1] if first else 0.0)
+    return weight, float(total) / (last - first)
 
 
 def gain_curve(
@@ -115,10 +125,34 @@ def gain_curve(
     """Cumulative gain with its pointwise interval. Arguments and errors as in `uplift_at`."""
     check_scores(effect, score)
     shares = np.arange(1, n_points + 1) / n_points
-    points = [uplift_at(effect, score, share=q, clusters=clusters) for q in shares]
-    gain = shares * np.array([point.value for point in points])
-    error = Z * shares * np.array([point.se for point in points])
-    return GainCurve(shares, gain, gain - error, gain + error, shares * effect.mean())
+    if clusters is None:
+        gain, se = _gains(effect, score, shares)
+    else:
+        points = [uplift_at(effect, score, share=q, clusters=clusters) for q in shares]
+        gain = shares * np.array([point.value for point in points])
+        se = shares * np.array([point.se for point in points])
+    return GainCurve(shares, gain, gain - Z * se, gain + Z * se, shares * effect.mean())
+
+
+def _gains(
+    effect: FloatArray, score: FloatArray, shares: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Gain and standard error at every share, from one sort and running sums of the effect and its square."""
+    order, start, count = score_blocks(score)
+    n, ranked = len(score), effect[order]
+    running = np.cumsum(ranked)
+    sums, squares = (np.add.reduceat(values, start) for values in (ranked, ranked**2))
+    gain, se = np.empty(len(shares)), np.full(len(shares), np.nan)
+    for k, share in enumerate(shares):
+        weight, t = _cut(ranked, start, count, float(share), running)
+        gain[k] = float(weight @ sums) / n
+        # a row adds w (G - t) + c, so the sum of squares needs only block totals
+        c = share * t - gain[k]
+        spread = squares - 2 * t * sums + t**2 * count
+        power = weight**2 @ spread + 2 * c * (weight @ (sums - t * count)) + n * c**2
+        if n > 1:
+            se[k] = np.sqrt(max(0.0, float(power)) / (n * (n - 1)))
+    return gain, se
 
 
 @dataclass(frozen=True)

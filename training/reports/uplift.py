@@ -202,6 +202,8 @@ def _tables(contrast: Mapping[str, Any]) -> list[dict[str, Any]]:
             "note": "Names hold for score bins as groups, with Bonferroni's allowance; they say nothing certain of a person.",
         },
     ]
+    if test["policy"] is not None:
+        tables.append(_money_table(test["policy"], test["best_share"]))
     explained = contrast["explanation"]
     if explained["features"]:
         tables.append(
@@ -237,6 +239,31 @@ def _tables(contrast: Mapping[str, Any]) -> list[dict[str, Any]]:
             }
         )
     return tables
+
+
+def _money_table(policy: Mapping[str, Any], best: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "title": "Worth in money",
+        "head": ["rule", "share contacted", "value per row over contacting nobody"],
+        "rows": [
+            [
+                "whoever is predicted to be worth it",
+                percent(policy["share"]),
+                _interval(policy["value"], 4),
+            ],
+            ["everybody", percent(1.0), _interval(policy["contact_all"], 4)],
+            ["at random, at the same cost", UNKNOWN, _interval(policy["random"], 4)],
+            ["difference to everybody, paired", UNKNOWN, _interval(policy["over_all"], 4)],
+            ["difference to random, paired", UNKNOWN, _interval(policy["over_random"], 4)],
+            [
+                "most profitable share of the ranking",
+                f"{percent(best['share'], 0)} [{percent(best['share_low'], 0)}, {percent(best['share_high'], 0)}]",
+                f"{number(best['profit'], 4)} [{number(best['low'], 4)}, {number(best['high'], 4)}]",
+            ],
+        ],
+        "note": "Doubly robust, 95 % intervals. The most profitable share was searched on the same rows: its value is "
+        f"corrected for that (uncorrected {number(best['naive'], 4)}) and its interval holds for every share at once.",
+    }
 
 
 def _choice_table(choice: Mapping[str, Any]) -> dict[str, Any]:

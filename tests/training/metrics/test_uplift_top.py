@@ -34,6 +34,18 @@ def test_the_curve_is_that_of_the_areas():
     assert curve.random[-1] == pytest.approx(effect.mean())
 
 
+@pytest.mark.parametrize("levels", [7, 10_000], ids=["ties", "no_ties"])
+def test_the_band_is_that_of_its_points_with_and_without_clusters(levels):
+    rng = np.random.default_rng(6)
+    effect, score = rng.normal(1, 1, 300), rng.integers(0, levels, 300).astype(float)
+    curve = gain_curve(effect, score, n_points=20)
+    points = [uplift_at(effect, score, share=q) for q in curve.share]
+    high = curve.share * np.array([point.high for point in points])
+    np.testing.assert_allclose(curve.high, high, rtol=1e-10)
+    singles = gain_curve(effect, score, n_points=20, clusters=np.arange(300))
+    np.testing.assert_allclose(singles.high, curve.high, rtol=1e-10)
+
+
 @given(st.integers(0, 10_000), st.sampled_from([0.1, 0.35, 0.8]))
 def test_row_order_and_increasing_transforms_change_nothing(seed, share):
     rng = np.random.default_rng(seed)

@@ -76,6 +76,7 @@ def test_every_section_is_there(stored):
     for title in (
         "Best-ranked share",
         "Segments",
+        "Worth in money",
         "What the score depends on",
         "Learners that were tried",
         "Repeated splits",
