@@ -258,7 +258,8 @@ def _execute(plan: Plan, *, dry_run: bool, log_json: bool) -> None:
                 else _line(job, finished, seconds)
             )
             if job.told is not None and not log_json:
-                typer.echo("\n".join(f"      {line}" for line in job.told(finished)))
+                for line in job.told(finished):
+                    typer.echo(f"      {line}")
     if not log_json and total == 1:
         typer.echo(f"output      {_short(finished.path)}")
 

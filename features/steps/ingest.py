@@ -83,6 +83,16 @@ def _parent(project: Project, inputs: dict[str, str]) -> str | None:
     return project.workspace.parent(INGEST, inputs=inputs)
 
 
+def alert_lines(run: Run) -> list[str]:
+    """What the quality checks of a run want somebody to act on, one alert a line, each with its owner."""
+    checks = run.json(QUALITY)["checks"]
+    return [
+        f"alert {check['name']} ({check['owner']}): {check['words']}"
+        for check in checks
+        if check["status"] == "alert"
+    ]
+
+
 def facts_config(config: ProjectConfig) -> ProjectConfig:
     """The project config without what does not change the facts: where they are written, read and computed."""
     source = config.source

@@ -133,3 +133,18 @@ def test_a_feed_that_is_none_ends_the_command_and_leaves_the_last_output(tmp_pat
     after = contents(tmp_path / "out")
     assert {name: digest for name, digest in after.items() if name != ".lock"} == before
     assert Workspace(tmp_path / "out").current("ingest").read(CATALOG).num_rows == 1
+
+
+def test_alerts_are_printed_with_their_owner(tmp_path):
+    feed = tmp_path / "feed.tsv"
+    feed.write_text(GOOD)
+    freshness = {"owner": "feed team", "max_age_hours": 24}
+    path = project(tmp_path, feed, ids=["a1"], generated_at="2026-06-20", freshness=freshness)
+    found = subprocess.run([RETARGET, "ingest", path], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    line = "      alert feed_freshness (feed team): the feed is 120.0 hours old; it is used for at most 24 hours"
+    assert found.stdout.splitlines()[1] == line
+    lines = subprocess.run(
+        [RETARGET, "ingest", path, "--log-json"], capture_output=True, text=True, check=False
+    ).stdout.splitlines()
+    assert len(lines) == 1
