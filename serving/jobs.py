@@ -17,7 +17,7 @@ from features.simulate.overlay import OverlayConfig
 from features.steps.config import FEATURES_FILE, FeaturesConfig, features_config
 from features.steps.features import build_features
 from features.steps.id_maps import build_id_maps
-from features.steps.ingest import ingest
+from features.steps.ingest import alert_lines, ingest
 from features.steps.segments import build_segments
 from features.steps.simulate import simulate, write_truth
 from features.steps.training_sets import build_training_sets, leakage_lines
@@ -225,6 +225,7 @@ def _ingest(project: Project) -> Job:
         "read the source into tables and rejects",
         lambda: ingest(project),
         ("rows_in", "events", "rejects", "persons", "items"),
+        told=alert_lines,
     )
 
 
