@@ -26,11 +26,17 @@ from serving.config import CampaignConfig
 from serving.report import write_report
 from serving.score import score
 from training import steps as models
+from training.flat_recommender_config import FlatRecommenderConfig
 from training.recommender_config import RecommenderTrainingConfig
 from training.train_flat import flat_workspace, train_flat
+from training.train_flat_recommender import (
+    flat_recommender_workspace,
+    train_flat_recommender,
+)
 from training.uplift.config import UpliftTrainingConfig
 
 RECOMMENDER: Final = "recommender"
+FLAT_RECOMMENDER: Final = "flat_recommender"
 UPLIFT: Final = "uplift"
 CAMPAIGN: Final = "campaign"
 EXPERIMENT: Final = "experiment"
@@ -131,7 +137,7 @@ def plan_simulate(path: Path, overrides: Sequence[str]) -> Plan:
 
 
 def plan_train(path: Path, overrides: Sequence[str]) -> Plan:
-    """A training config: a recommender, or an uplift model from histories or from a flat table.
+    """A training config: a recommender or an uplift model, each from a project's histories or from flat files.
 
     Raises:
         ConfigError: `kind` is missing or unknown.
@@ -141,6 +147,10 @@ def plan_train(path: Path, overrides: Sequence[str]) -> Plan:
         project = Project(path.parent)
         recommender = load_config(RecommenderTrainingConfig, path, overrides=overrides)
         return Plan(project.workspace, (_train_recommender(project, recommender),))
+    if kind == FLAT_RECOMMENDER:
+        return _plan_flat_recommender(
+            path, load_config(FlatRecommenderConfig, path, overrides=overrides)
+        )
     if kind == UPLIFT:
         uplift = load_config(UpliftTrainingConfig, path, overrides=overrides)
         if uplift.data.kind == "flat_table":
@@ -150,7 +160,7 @@ def plan_train(path: Path, overrides: Sequence[str]) -> Plan:
     raise ConfigError(
         str(path),
         f"'kind' is {kind!r}",
-        rule=f"a training config has kind: {RECOMMENDER} or kind: {UPLIFT}",
+        rule=f"a training config has kind: {RECOMMENDER}, {FLAT_RECOMMENDER} or {UPLIFT}",
         next_step="Set 'kind', or check that this is a training config.",
     )
 
@@ -309,6 +319,16 @@ def _plan_flat(path: Path, config: UpliftTrainingConfig) -> Plan:
         ("rows_in", "rows_out", "rejects"),
     )
     return Plan(workspace, (job,))
+
+
+def _plan_flat_recommender(path: Path, config: FlatRecommenderConfig) -> Plan:
+    job = Job(
+        "train recommender",
+        "tune and compare recommenders on flat files",
+        lambda: train_flat_recommender(config, folder=path.parent),
+        ("rows_in", "rejects", "lists", "champion", "metric", "value", "low", "high"),
+    )
+    return Plan(flat_recommender_workspace(config, folder=path.parent), (job,))
 
 
 def _score(project: Project, config: CampaignConfig) -> Job:

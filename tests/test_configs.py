@@ -12,6 +12,7 @@ from features.project import ProjectConfig
 from features.simulate.overlay import OverlayConfig
 from features.steps.config import FeaturesConfig
 from serving.config import CampaignConfig
+from training.flat_recommender_config import FlatRecommenderConfig
 from training.recommender_config import RecommenderTrainingConfig
 from training.uplift.config import UpliftTrainingConfig
 
@@ -20,6 +21,7 @@ CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
 BY_KIND = {
     "overlay": OverlayConfig,
     "recommender": RecommenderTrainingConfig,
+    "flat_recommender": FlatRecommenderConfig,
     "uplift": UpliftTrainingConfig,
     "campaign": CampaignConfig,
     "erasure": ErasureConfig,

@@ -8,7 +8,11 @@ from pydantic import Field, model_validator
 
 from features.config import BaseConfig
 from features.interactions import EventName
-from training.recommenders.registry import RecommenderConfig, require_equal_trials
+from training.recommenders.registry import (
+    RecommenderConfig,
+    require_equal_trials,
+    with_interactions,
+)
 
 
 class RecommenderTrainingConfig(BaseConfig):
@@ -65,10 +69,7 @@ class RecommenderTrainingConfig(BaseConfig):
 
     def settings(self) -> list[RecommenderConfig]:
         """The candidates, with the shared event weights where they name none."""
-        shared = {} if self.weights is None else {"weights": self.weights}
         return [
-            candidate
-            if "weights" in candidate.model_fields_set
-            else candidate.model_copy(update=shared)
+            with_interactions(candidate, weights=self.weights, half_life_days=None)
             for candidate in self.candidates
         ]

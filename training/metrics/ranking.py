@@ -149,6 +149,70 @@ def ndcg_at_k(recommended: CodeArray, relevant: Relevant, *, k: int) -> FloatArr
     return _evaluated(gain / ideal, relevant)
 
 
+def hit_rate_at_k(recommended: CodeArray, relevant: Relevant, *, k: int) -> FloatArray:
+    """1 where any of the first k is relevant, else 0; with one relevant item per row this is recall.
+
+    Session papers call it P@k.
+
+    Returns:
+        Shape (n_rows,), 0 or 1; NaN where a person has no relevant item.
+
+    Example:
+        >>> relevant = Relevant.from_pairs([0, 0, 1], [1, 3, 5], n_rows=2)
+        >>> hit_rate_at_k(np.array([[1, 3], [1, 3]]), relevant, k=2)
+        array([1., 0.])
+    """
+    return _evaluated(hits(recommended, relevant, k=k).any(axis=1).astype(np.float64), relevant)
+
+
+def reciprocal_rank_at_k(recommended: CodeArray, relevant: Relevant, *, k: int) -> FloatArray:
+    """1 / rank of the first hit among the first k, 0 without one; its mean is MRR@k.
+
+    Returns:
+        Shape (n_rows,), in [0, 1]; NaN where a person has no relevant item.
+
+    Example:
+        >>> relevant = Relevant.from_pairs([0, 0], [3, 9], n_rows=1)
+        >>> reciprocal_rank_at_k(np.array([[1, 3, 9]]), relevant, k=3)
+        array([0.5])
+    """
+    found = hits(recommended, relevant, k=k)
+    first: FloatArray = found.any(axis=1) / np.add(1.0, found.argmax(axis=1), dtype=np.float64)
+    return _evaluated(first, relevant)
+
+
+def recall_capped_at_k(recommended: CodeArray, relevant: Relevant, *, k: int) -> FloatArray:
+    """Hits in the first k over min(k, number of relevant items), so that 1 can always be reached.
+
+    Returns:
+        Shape (n_rows,), in [0, 1]; NaN where a person has no relevant item.
+
+    Example:
+        >>> relevant = Relevant.from_pairs([0, 0, 0], [1, 3, 9], n_rows=1)
+        >>> recall_capped_at_k(np.array([[1, 2]]), relevant, k=2)
+        array([0.5])
+    """
+    found = hits(recommended, relevant, k=k).sum(axis=1)
+    return _evaluated(found / np.clip(relevant.counts(), 1, k), relevant)
+
+
+def average_precision_at_k(recommended: CodeArray, relevant: Relevant, *, k: int) -> FloatArray:
+    """Sum over hits in the first k of (hits so far / rank), over min(k, number of relevant items); its mean is MAP@k.
+
+    Returns:
+        Shape (n_rows,), in [0, 1]; NaN where a person has no relevant item.
+
+    Example:
+        >>> relevant = Relevant.from_pairs([0, 0, 0], [1, 3, 9], n_rows=1)
+        >>> average_precision_at_k(np.array([[1, 2, 9]]), relevant, k=3)   # (1 / 1 + 2 / 3) / 3
+        array([0.55555556])
+    """
+    found = hits(recommended, relevant, k=k)
+    precision = found.cumsum(axis=1) / np.arange(1, k + 1)
+    total = (precision * found).sum(axis=1)
+    return _evaluated(total / np.clip(relevant.counts(), 1, k), relevant)
+
+
 def coverage_at_k(recommended: CodeArray, *, n_items: int, k: int) -> float:
     """Share of the recommendable items that appear in the first k of at least one list.
 
@@ -172,6 +236,24 @@ def exposure_gini(recommended: CodeArray, *, n_items: int, k: int) -> float:
         return float("nan")
     rank = np.arange(1, n_items + 1)
     return float((2 * rank - n_items - 1) @ shown / (n_items * shown.sum()))
+
+
+def popularity_bias(recommended: CodeArray, popularity: FloatArray, *, k: int) -> float:
+    """Mean popularity of the items in the first k over the mean popularity of all items.
+
+    Args:
+        recommended: item codes, shape (n_rows, >= k); -1 = no recommendation.
+        popularity: persons per item before the cut-off, shape (n_items,).
+        k: length of the list judged.
+
+    Returns:
+        1 when lists are drawn from all items alike; NaN when nothing is recommended or nothing is popular.
+    """
+    shown = recommended[:, :k]
+    shown = shown[shown >= 0]
+    if len(shown) == 0 or popularity.sum() == 0:
+        return float("nan")
+    return float(popularity[shown].mean() / popularity.mean())
 
 
 def _exposures(recommended: CodeArray, *, n_items: int, k: int) -> IntArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -22,6 +22,32 @@ RECOMMENDERS: Final[dict[str, type[Recommender[Any]]]] = {**SINGLE_RECOMMENDERS,
 def build(config: RecommenderConfig) -> Recommender[Any]:
     """An unfitted model for a config."""
     return RECOMMENDERS[config.kind](config)
+
+
+def with_interactions(
+    config: RecommenderConfig, *, weights: Mapping[str, float] | None, half_life_days: float | None
+) -> RecommenderConfig:
+    """A config with shared event weights and half-life where it names none; so for the members of a blend."""
+    shared = {"weights": weights, "half_life_days": half_life_days}
+    own = {
+        name: value
+        for name, value in shared.items()
+        if value is not None and name not in config.model_fields_set
+    }
+    changed = config.model_copy(update=own)
+    if not isinstance(changed, BlendConfig):
+        return changed
+    members = tuple(
+        member.model_copy(
+            update={
+                "model": with_interactions(
+                    member.model, weights=weights, half_life_days=half_life_days
+                )
+            }
+        )
+        for member in changed.members
+    )
+    return changed.model_copy(update={"members": members})
 
 
 def require_equal_trials(candidates: Sequence[RecommenderConfig], *, trials: int) -> None:

@@ -4,16 +4,21 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import ndcg_score
+from sklearn.metrics import label_ranking_average_precision_score, ndcg_score
 
 from training.metrics.ranking import (
     Relevant,
+    average_precision_at_k,
     coverage_at_k,
     exposure_gini,
+    hit_rate_at_k,
     hits,
     ndcg_at_k,
+    popularity_bias,
     precision_at_k,
     recall_at_k,
+    recall_capped_at_k,
+    reciprocal_rank_at_k,
 )
 
 N_ITEMS = 12
@@ -130,3 +135,48 @@ def test_a_k_outside_the_lists_is_refused(k):
 def test_another_number_of_rows_is_refused():
     with pytest.raises(ValueError, match="1 lists for 2 rows"):
         hits(np.array([[1, 2]]), _relevant([{1}, {2}]), k=1)
+
+
+def _slow_first_hits(lists, truth, k):
+    """Hit rate, reciprocal rank, capped recall and average precision, one person at a time."""
+    rows = []
+    for items, wanted in zip(lists, truth, strict=True):
+        if not wanted:
+            rows.append((np.nan,) * 4)
+            continue
+        ranks = [rank for rank, item in enumerate(items[:k], start=1) if item in wanted]
+        most = min(k, len(wanted))
+        precision = sum(number / rank for number, rank in enumerate(ranks, start=1))
+        first = 1 / ranks[0] if ranks else 0
+        rows.append((float(bool(ranks)), first, len(ranks) / most, precision / most))
+    return np.array(rows).T
+
+
+@given(worlds())
+def test_first_hits_equal_the_definitions(world):
+    lists, truth, k = world
+    relevant = _relevant(truth)
+    metrics = (hit_rate_at_k, reciprocal_rank_at_k, recall_capped_at_k, average_precision_at_k)
+    found = [metric(lists, relevant, k=k) for metric in metrics]
+    np.testing.assert_allclose(found, _slow_first_hits(lists, truth, k))
+
+
+def test_average_precision_of_a_whole_list_is_that_of_scikit_learn():
+    """scikit-learn knows no cut-off: with every item ranked and k = number of items both divide by n."""
+    rng = np.random.default_rng(2)
+    scores = rng.normal(size=(40, 15))
+    truth = rng.random((40, 15)) < 0.3
+    truth[:, 0] |= ~truth.any(axis=1)
+    lists = np.argsort(-scores, axis=1).astype(np.int32)
+    relevant = _relevant([set(np.flatnonzero(row).tolist()) for row in truth])
+    ours = average_precision_at_k(lists, relevant, k=15).mean()
+    assert ours == pytest.approx(label_ranking_average_precision_score(truth, scores))
+
+
+def test_popularity_bias_by_hand():
+    """Items 0, 1, 2 with 6, 3, 0 persons, 3 on average; shown 0, 0, 1."""
+    lists = np.array([[0, -1], [0, 1]], np.int32)
+    popularity = np.array([6.0, 3.0, 0.0])
+    assert popularity_bias(lists, popularity, k=2) == pytest.approx((6 + 6 + 3) / 3 / 3)
+    assert popularity_bias(lists, popularity, k=1) == pytest.approx(6 / 3)
+    assert np.isnan(popularity_bias(np.full((2, 2), -1, np.int32), popularity, k=2))
