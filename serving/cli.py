@@ -153,6 +153,36 @@ def compare(
 
 
 @app.command()
+def recommend(
+    *,
+    bundle: Annotated[Path, typer.Option(help="Folder of a recommender, <run>/bundle.")],
+    history: Annotated[
+        Path, typer.Option(help="CSV or Parquet: person_id, item_id, time[, event_name].")
+    ],
+    out: Annotated[Path, typer.Option(help="Where to: a .parquet file.")],
+    k: Annotated[int, typer.Option(help="Length of a list.")] = 20,
+    items: Annotated[
+        Path | None, typer.Option(help="CSV or Parquet with item_id: only these.")
+    ] = None,
+    exclude_seen: Annotated[
+        bool, typer.Option("--exclude-seen", help="Nothing from the person's own history.")
+    ] = False,
+    separator: Annotated[str, typer.Option(help="Between the fields of a CSV.")] = ",",
+) -> None:
+    """List items for the persons of any history file, known to the trained recommender or not."""
+    from training.recommend_file import (  # noqa: PLC0415
+        recommend_file,
+        write_recommendations,
+    )
+
+    found = recommend_file(
+        bundle, history, k=k, items=items, exclude_seen=exclude_seen, separator=separator
+    )
+    write_recommendations(found, out)
+    typer.echo("\n".join([*found.lines(), f"output      {_short(out.resolve())}"]))
+
+
+@app.command()
 def score(
     config: ConfigFile,
     overrides: Overrides = None,

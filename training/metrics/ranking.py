@@ -162,7 +162,8 @@ def hit_rate_at_k(recommended: CodeArray, relevant: Relevant, *, k: int) -> Floa
         >>> hit_rate_at_k(np.array([[1, 3], [1, 3]]), relevant, k=2)
         array([1., 0.])
     """
-    return _evaluated(hits(recommended, relevant, k=k).any(axis=1).astype(np.float64), relevant)
+    any_hit = np.asarray(hits(recommended, relevant, k=k).any(axis=1), np.float64)
+    return _evaluated(any_hit, relevant)
 
 
 def reciprocal_rank_at_k(recommended: CodeArray, relevant: Relevant, *, k: int) -> FloatArray:
