@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features.engines.base import LINE, ROW, file_of
+from features.engines.base import FILE_SHIFT, LINE, ROW, file_of
 from features.errors import InputError, SchemaError
 from features.tables import TIMESTAMP
 
@@ -111,6 +111,8 @@ def test_rows_of_files_are_numbered_by_file_then_line(engine, hostile_files):
     assert found.num_rows == len(hostile_files) * 5
     assert found["file"].to_pylist() == file_of(found[ROW].to_numpy()).tolist()
     assert found["place"].to_pylist() == [*range(5)] * len(hostile_files)
+    within = found[ROW].to_numpy() - (found["file"].to_numpy() << FILE_SHIFT)
+    assert within.tolist() == found["place"].to_pylist()
     same(found.select(EVERY_TYPE.schema.names).slice(0, 5), EVERY_TYPE)
 
 
