@@ -170,6 +170,7 @@ CART = [
         ([("purchase", 4, 1.0), ("cart_add", 4, 5.0)], 0, 1),  # one moment: added, then bought
         ([("purchase", 4, 1.0), ("cart_add", 5, 5.0)], 5, 1),
         ([("cart_remove", 4, 1.0), ("cart_add", 4, 5.0)], 2 + 5 - 1, 1 + 1),
+        ([("purchase", 4, 1.0), ("cart_remove", 4, 1.0)], 0, 1 + 1),  # removed, then bought
         ([("checkout", 4, None)], 2, 1),
     ],
 )
