@@ -137,7 +137,7 @@ def scan_pairs(
 def _take_places(
     row: int, begin: int, end: int, candidates: Candidates, shop: Shop, scratch: _Scratch
 ) -> None:
-    """A slot for each candidate, an entry for each category of one; a repeated item shares the first one's slot."""
+    """A slot for each candidate, an entry for each category of one; a repeated item shares one slot."""
     for pair in range(begin, end):
         slot = pair - begin
         for place in range(_N_KEPT):
@@ -146,7 +146,7 @@ def _take_places(
         scratch.kept[slot, _BOUGHT] = np.nan
         scratch.similarity[slot, 0] = scratch.similarity[slot, 1] = 0.0
         code = candidates.item[pair]
-        if code < 0 or scratch.slot_by[code] == row:
+        if code < 0:
             continue
         scratch.slot_by[code] = row
         scratch.slot[code] = slot

@@ -93,6 +93,21 @@ def test_ten_contacts(day, at):
     )
 
 
+@pytest.mark.parametrize(
+    ("cap", "left"),
+    [
+        (ContactCap(max_contacts=5, window_days=30), 5 - 4),
+        (ContactCap(max_contacts=5, window_days=30, channel="mail"), 5 - 1),
+        (ContactCap(max_contacts=5, window_days=30, channel="letter"), 5),
+        (ContactCap(max_contacts=5, window_days=25), 5 - 4),  # day 75 is the window's first moment
+        (ContactCap(max_contacts=5, window_days=24.75), 5 - 3),
+    ],
+)
+def test_a_cap_counts_its_channel_in_its_window(day, at, cap, left):
+    contacts = Contacts.from_tables(exposures(day, TEN))
+    assert features_of(contacts, "a", at(100), caps=[cap])["cap_remaining"] == left
+
+
 def test_a_ghost_is_no_contact(day, at):
     contacts = Contacts.from_tables(exposures(day, TEN))
     found = features_of(contacts, "c", at(100), caps=CAPS)
