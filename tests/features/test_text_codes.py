@@ -70,3 +70,12 @@ def test_fingerprints_are_those_of_the_text_alone(values):
     assert prints.tolist() == one_by_one
     assert ((prints == -1) == [value is None for value in values]).all()
     assert len(set(prints.tolist())) == len(set(values))
+
+
+def test_a_text_is_not_taken_for_one_that_only_begins_like_it():
+    for trial in range(40):  # often enough that some fall into the slot of their beginning
+        codes = TextCodes()
+        beginnings = [f"{trial} {number}" for number in range(2_000)]
+        longer = [f"{text}\0" for text in beginnings]
+        assert codes.encode(pa.array(beginnings)).tolist() == list(range(2_000))
+        assert codes.encode(pa.array(longer)).tolist() == list(range(2_000, 4_000))
