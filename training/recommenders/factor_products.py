@@ -89,7 +89,9 @@ def _bar(
 ) -> None:
     for row in range(product.shape[0]):
         while cursor[row] < indptr[row + 1] and barred[cursor[row]] < stop:
-            product[row, barred[cursor[row]] - first] = _BARRED
+            # the items of a row are sorted; were they not, nothing outside the block may be written
+            if barred[cursor[row]] >= first:
+                product[row, barred[cursor[row]] - first] = _BARRED
             cursor[row] += 1
 
 
