@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -73,7 +74,12 @@ class Observed:
 
     def expression(self, *columns: str) -> Any:
         """Some columns as an Ibis table."""
-        return self.engine.table(self.events.select(list(columns)))
+        return self._rows.select(*columns)
+
+    @cached_property
+    def _rows(self) -> Any:
+        """The events, handed to the engine once for all checks."""
+        return self.engine.table(self.events)
 
     def collect(self, expression: Any, *, order: list[str]) -> pa.Table:
         """Run an expression; rows sorted by columns that name each row uniquely."""
