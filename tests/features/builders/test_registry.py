@@ -128,7 +128,11 @@ def test_nothing_at_or_after_a_rows_time_changes_a_feature(
 def later_events(draw, past, twin):
     """Events at or after the cut, other items and persons too, and refunds of what was bought before it."""
     rows = [
-        {**row, "day": row["day"] + CUT, **({"item": "new"} if draw(st.booleans()) else {})}
+        {
+            **row,
+            "day": CUT + draw(st.sampled_from([0, 0, row["day"]])),  # the moment itself, or later
+            **({"item": "new"} if draw(st.booleans()) else {}),
+        }
         for row in draw(twin.events())
         if "of" not in row
     ]
