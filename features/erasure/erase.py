@@ -147,9 +147,14 @@ def _plan(workspace: Workspace, runs: list[Run], ids: Ids, erasure: str) -> Plan
         if entry:
             plan[_where(workspace, folder)] = entry
     if plan:
-        pages = [run for run in runs if any(run.path.rglob("*.html"))]
+        pages = [run for run in runs if _is_page(run)]
         plan |= {_where(workspace, run.path): {"action": _REMOVE, "tables": {}} for run in pages}
     return plan
+
+
+def _is_page(run: Run) -> bool:
+    """Whether a run is a page to read and no more; a run with tables is cleaned, its page shows counts of many."""
+    return not run.manifest["tables"] and any(run.path.rglob("*.html"))
 
 
 def _entry(
