@@ -32,10 +32,10 @@ def with_histories(events: str, moments: str) -> dict[str, Any]:
     import pyarrow.parquet as pq  # noqa: PLC0415 - each side pays for its own imports
 
     from features import columns as c  # noqa: PLC0415
-    from features.event_files import read_histories  # noqa: PLC0415
+    from features.histories.event_files import read_histories  # noqa: PLC0415
+    from features.histories.rhythm import last_items, recency_days  # noqa: PLC0415
+    from features.histories.windows import distinct_items, windowed_counts  # noqa: PLC0415
     from features.interactions import InteractionConfig, interaction_matrix  # noqa: PLC0415
-    from features.rhythm import last_items, recency_days  # noqa: PLC0415
-    from features.windows import distinct_items, windowed_counts  # noqa: PLC0415
 
     clock = Clock()
     histories = read_histories([Path(events)], leave_out=_NOT_NEEDED)

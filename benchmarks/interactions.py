@@ -7,7 +7,7 @@ import scipy.sparse as sp
 
 from benchmarks.case import Case
 from benchmarks.shop import EVENTS, Shop, make_shop
-from features.histories import MICROSECONDS_PER_DAY
+from features.histories.histories import MICROSECONDS_PER_DAY
 from features.interactions import InteractionConfig, interaction_matrix
 
 CONFIG = InteractionConfig(half_life_days=60)

@@ -27,10 +27,10 @@ _LINE = "{:>12} {:>9} {:>9} {:>9} {:>9} {:>14}"
 
 def build(events: Path) -> dict[str, Any]:
     """Figures of one size; the arrays are removed again."""
-    from features.histories import Histories  # noqa: PLC0415 - each process pays for its own imports
-    from features.partitions import write_histories  # noqa: PLC0415
+    from features.histories.histories import Histories  # noqa: PLC0415 - each process pays for its own imports
+    from features.histories.partitions import write_histories  # noqa: PLC0415
+    from features.histories.windows import windowed_counts  # noqa: PLC0415
     from features.run import RunWriter, read_arrays  # noqa: PLC0415
-    from features.windows import windowed_counts  # noqa: PLC0415
 
     begin, used = time.perf_counter(), time.process_time()
     with tempfile.TemporaryDirectory(dir=events.parent) as folder:

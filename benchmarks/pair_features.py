@@ -23,8 +23,8 @@ from features.builders.item_counts import ItemCounts
 from features.builders.knowledge import Knowledge
 from features.builders.similarity import ItemSimilarity
 from features.builders.spend import SpendCounts
-from features.histories import MICROSECONDS_PER_DAY, AsOf, Histories
-from features.reversals import sorted_reversals
+from features.histories.histories import MICROSECONDS_PER_DAY, AsOf, Histories
+from features.histories.reversals import sorted_reversals
 from features.tables import EVENT_NAMES
 
 CANDIDATES = 100_000

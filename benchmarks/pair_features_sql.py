@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from features.builders.candidates import CANDIDATE_COLUMNS
 from features.builders.registry import BUILDERS
-from features.histories import MICROSECONDS_PER_DAY
+from features.histories.histories import MICROSECONDS_PER_DAY
 from features.tables import EVENT_NAMES
 
 _WINDOWS = (1, 3, 7, 14, 30, 90)

@@ -8,7 +8,7 @@ import pandas as pd
 from benchmarks.case import Case
 from benchmarks.shop import EVENTS, Shop, make_shop
 from features.builders.person import FEATURES, person_features
-from features.histories import MICROSECONDS_PER_DAY
+from features.histories.histories import MICROSECONDS_PER_DAY
 
 WEEKS = 18
 WINDOWS = (7, 28, 91)

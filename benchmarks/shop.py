@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from features.histories import MICROSECONDS_PER_DAY, NO_CODE, Histories
-from features.reversals import no_reversals
+from features.histories.histories import MICROSECONDS_PER_DAY, NO_CODE, Histories
+from features.histories.reversals import no_reversals
 from features.tables import EVENT_NAMES
 
 EVENTS = 1_400_000

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features import columns as c
-from features.histories import MICROSECONDS_PER_DAY
+from features.histories.histories import MICROSECONDS_PER_DAY
 from features.sources.raw_events import RAW_EVENTS
 
 ROWS_PER_FILE: Final = 1_000_000

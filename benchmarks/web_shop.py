@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.feature_task_peers import FIRST, NAMES
 from features import columns as c
-from features.histories import MICROSECONDS_PER_DAY
+from features.histories.histories import MICROSECONDS_PER_DAY
 from features.run import parquet_options
 from features.tables import EVENTS
 

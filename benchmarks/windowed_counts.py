@@ -15,9 +15,9 @@ from benchmarks.feature_task_peers import DAY, DAYS, NAMES
 from benchmarks.web_shop import Size, write_events, write_moments
 from features import columns as c
 from features.arrays import CodeArray
-from features.event_files import read_histories
+from features.histories.event_files import read_histories
+from features.histories.windows import windowed_counts
 from features.tables import EVENT_NAMES
-from features.windows import windowed_counts
 
 EVENTS = 1_000_000
 ROWS = 100_000

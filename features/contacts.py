@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from features import columns as c
 from features.arrays import CodeArray, FloatArray, IntArray, TextArray
-from features.histories import NO_CODE, slices_before
+from features.histories.histories import NO_CODE, slices_before
 
 _NO_TIMES: Final = np.zeros(0, np.int64)
 

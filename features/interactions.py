@@ -12,7 +12,7 @@ from pydantic import Field
 
 from features.arrays import CodeArray, FloatArray, IntArray, ScoreArray
 from features.config import BaseConfig
-from features.histories import MICROSECONDS_PER_DAY, NO_CODE, AsOf
+from features.histories.histories import MICROSECONDS_PER_DAY, NO_CODE, AsOf
 from features.tables import EVENT_NAMES
 from features.threads import in_two_threads
 

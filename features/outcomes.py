@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from features.arrays import FloatArray, IntArray
-from features.histories import MICROSECONDS_PER_DAY, Histories, microseconds, same_order
-from features.reversals import EVERYTHING, Reversals, is_taken_back, net_value
+from features.histories.histories import MICROSECONDS_PER_DAY, Histories, microseconds, same_order
+from features.histories.reversals import EVERYTHING, Reversals, is_taken_back, net_value
 from features.tables import EVENT_NAMES
 
 _PURCHASE: Final = EVENT_NAMES.index("purchase")

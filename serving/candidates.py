@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.arrays import BoolArray, CodeArray
-from features.histories import NO_CODE, AsOf
+from features.histories.histories import NO_CODE, AsOf
 from serving.config import EligibilityConfig
 from serving.eligibility import ItemFacts, bought_since, item_rules
 from serving.waterfall import Verdict, apply_rules

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from features import columns as c
 from features.arrays import BoolArray, CodeArray, FloatArray, IntArray, TextArray
-from features.histories import MICROSECONDS_PER_DAY, AsOf, Histories
+from features.histories.histories import MICROSECONDS_PER_DAY, AsOf, Histories
 from serving.config import EligibilityConfig, FrequencyConfig
 from serving.waterfall import Rule
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from features import columns as c
 from features.assignment import uniform
-from features.histories import AsOf, Histories, microseconds
+from features.histories.histories import AsOf, Histories, microseconds
 from serving.score import CONTACTED, FALLBACK, HELD_OUT, NOT_WORTH_IT, OVER_BUDGET
 from training.reports.page import money, percent, points
 

@@ -14,7 +14,7 @@ from features.arrays import BoolArray, FloatArray, TextArray
 from features.assignment import uniform
 from features.builders.person import person_features
 from features.consent import contactable
-from features.histories import NO_CODE, AsOf, microseconds
+from features.histories.histories import NO_CODE, AsOf, microseconds
 from features.project import Project
 from features.run import Run, RunWriter
 from features.segments.stage import funnel_stage

@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from features import columns as c
 from features.contracts import check
-from features.histories import Histories
+from features.histories.histories import Histories
 from features.tables import EVENTS
 from serving.jobs import plan_project
 

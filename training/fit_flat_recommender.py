@@ -11,7 +11,7 @@ import numpy as np
 
 from features.arrays import FloatArray, IntArray, TextArray
 from features.errors import InputError
-from features.histories import AsOf
+from features.histories.histories import AsOf
 from training.flat_interactions import Interactions, SessionPairs, last_prefixes
 from training.flat_recommender_config import (
     FlatRecommenderConfig,

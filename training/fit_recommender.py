@@ -17,7 +17,7 @@ import numpy as np
 
 from features.arrays import CodeArray, FloatArray
 from features.errors import InputError
-from features.histories import AsOf, Histories
+from features.histories.histories import AsOf, Histories
 from training.metrics.intervals import holm, resample_persons
 from training.metrics.ranking import (
     coverage_at_k,

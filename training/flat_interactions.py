@@ -16,7 +16,7 @@ from features import columns as c
 from features.arrays import IntArray, TextArray
 from features.errors import GateError, InputError
 from features.files.opening import FileLimits, open_bytes, read_lines
-from features.histories import Histories
+from features.histories.histories import Histories
 from features.provenance import file_hash
 from features.sources.flat_table import (
     FlatTable,

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from features import columns as c
 from features.arrays import BoolArray, TextArray
 from features.errors import ConfigError, InputError
-from features.histories import Histories
+from features.histories.histories import Histories
 from features.run import RunWriter
 from features.sources.flat_table import (
     FlatTable,

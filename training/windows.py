@@ -11,7 +11,7 @@ import numpy as np
 
 from features.arrays import BoolArray
 from features.errors import InputError
-from features.histories import AsOf, Histories
+from features.histories.histories import AsOf, Histories
 from features.tables import EVENT_NAMES
 from training.metrics.ranking import Relevant
 from training.recommenders.base import Recommender

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from features.arrays import CodeArray, FloatArray, IntArray
 from features.builders.feature import Feature, feature_table, ratio
-from features.histories import MICROSECONDS_PER_DAY, AsOf, same_order
+from features.histories.histories import MICROSECONDS_PER_DAY, AsOf, same_order
 from features.kernels import helper
 from features.tables import EVENT_NAMES
 

@@ -15,7 +15,7 @@ from features.builders.pair import pair_features
 from features.builders.registry import BUILDERS, PERSON_GROUPS, person_group_features
 from features.builders.treatment import treatment_features
 from features.contacts import ContactsAsOf
-from features.histories import AsOf
+from features.histories.histories import AsOf
 
 CANDIDATE_COLUMNS: Final = tuple(
     column for builder in BUILDERS if builder.describes != "treatment" for column in builder.columns

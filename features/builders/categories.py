@@ -12,7 +12,7 @@ import pyarrow as pa
 from features.arrays import CodeArray, FloatArray, IntArray
 from features.builders.feature import Feature, feature_table, ratio
 from features.builders.knowledge import Knowledge, ShopCodes
-from features.histories import MICROSECONDS_PER_DAY, AsOf
+from features.histories.histories import MICROSECONDS_PER_DAY, AsOf
 from features.interactions import InteractionConfig, event_weights
 from features.kernels import helper
 from features.tables import EVENT_NAMES

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from features.arrays import FloatArray
-from features.histories import MICROSECONDS_PER_DAY
+from features.histories.histories import MICROSECONDS_PER_DAY
 
 WINDOW_DAYS: Final = (1, 3, 7, 14, 30, 90)
 """Windows of counts and sums; a window of d days before t holds the moments from t - d days up to, not with, t."""

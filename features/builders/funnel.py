@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from features.arrays import FloatArray, IntArray
 from features.builders.feature import WINDOW_DAYS, WINDOWS, Feature, feature_table, ratio
-from features.histories import MICROSECONDS_PER_DAY, AsOf
+from features.histories.histories import MICROSECONDS_PER_DAY, AsOf
 from features.tables import EVENT_NAMES
 
 STAGES: Final = ("view", "cart_add", "checkout", "purchase")

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from features.arrays import BoolArray, FloatArray, IntArray
 from features.builders.feature import Feature, feature_table, ratio
-from features.histories import MICROSECONDS_PER_DAY, AsOf
+from features.histories.histories import MICROSECONDS_PER_DAY, AsOf
 from features.tables import EVENT_NAMES
 
 _PASSIVE: Final = ("refund", "cancel", "support_case")

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from features import columns as c
 from features.arrays import CodeArray, FloatArray, TextArray
 from features.builders.item_ids import codes_of, spread, texts
-from features.histories import NO_CODE, microseconds
+from features.histories.histories import NO_CODE, microseconds
 from features.tables import AVAILABILITIES
 
 MARGIN_TIERS: Final = ("low", "medium", "high")

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from features.arrays import CodeArray, FloatArray, IntArray, TextArray
 from features.builders.feature import WINDOWS
 from features.builders.item_ids import codes_of, merged_ids
-from features.histories import MICROSECONDS_PER_DAY, AsOf
-from features.reversals import Reversals, is_taken_back, net_value
+from features.histories.histories import MICROSECONDS_PER_DAY, AsOf
+from features.histories.reversals import Reversals, is_taken_back, net_value
 from features.tables import EVENT_NAMES
 
 ITEM_STAGES: Final = ("view", "cart_add", "purchase")

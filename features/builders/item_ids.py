@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.arrays import FloatArray, IntArray, TextArray
-from features.histories import NO_CODE
+from features.histories.histories import NO_CODE
 
 
 def texts(values: pa.Array | pa.ChunkedArray) -> TextArray:

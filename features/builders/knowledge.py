@@ -14,7 +14,7 @@ from features.builders.item_counts import ItemCounts
 from features.builders.item_ids import codes_of, merged_ids
 from features.builders.similarity import ItemSimilarity
 from features.builders.spend import SpendCounts
-from features.histories import AsOf, Histories
+from features.histories.histories import AsOf, Histories
 
 
 @dataclass(frozen=True, eq=False)

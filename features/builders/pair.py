@@ -15,7 +15,7 @@ from features.builders.feature import Feature, feature_table
 from features.builders.knowledge import Knowledge, ShopCodes
 from features.builders.pair_kernel import N_COLUMNS, Candidates, Events, Shop, scan_pairs
 from features.builders.replenishment import prior_intervals
-from features.histories import MICROSECONDS_PER_DAY, AsOf
+from features.histories.histories import MICROSECONDS_PER_DAY, AsOf
 from features.interactions import InteractionConfig, event_weights
 
 _NOT_BOUGHT: Final = "never bought, or all taken back"

@@ -17,9 +17,9 @@ from features.builders.baskets import units_of
 from features.builders.categories import category_at
 from features.builders.item_counts import OCCASION
 from features.builders.replenishment import MIN_OWN_GAPS, OWN
-from features.histories import MICROSECONDS_PER_DAY
+from features.histories.histories import MICROSECONDS_PER_DAY
+from features.histories.reversals import Reversals, is_taken_back
 from features.kernels import helper
-from features.reversals import Reversals, is_taken_back
 from features.tables import EVENT_NAMES
 
 RECENT_ITEMS: Final = 10

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from features.arrays import FloatArray, IntArray
 from features.builders.feature import Feature, feature_table, ratio
-from features.histories import MICROSECONDS_PER_DAY, NO_CODE, AsOf, same_order
+from features.histories.histories import MICROSECONDS_PER_DAY, NO_CODE, AsOf, same_order
 from features.tables import EVENT_NAMES
 
 FEATURES: Final = (

@@ -19,7 +19,7 @@ from features.builders.pair import PAIR_FEATURES, pair_features
 from features.builders.person import FEATURES, person_features
 from features.builders.treatment import TREATMENT_FEATURES, treatment_features
 from features.builders.worth import WORTH_FEATURES, worth_features
-from features.histories import AsOf
+from features.histories.histories import AsOf
 
 
 @dataclass(frozen=True)

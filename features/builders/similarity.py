@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from features.arrays import IntArray, TextArray
 from features.builders.item_ids import codes_of, merged_ids
-from features.histories import AsOf
+from features.histories.histories import AsOf
 from features.tables import EVENT_NAMES
 
 _EVENTS: Final = ("purchase",)

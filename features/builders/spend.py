@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from features.arrays import CodeArray, FloatArray, IntArray
-from features.histories import MICROSECONDS_PER_DAY, AsOf, same_order
-from features.reversals import Reversals, is_taken_back, net_value
+from features.histories.histories import MICROSECONDS_PER_DAY, AsOf, same_order
+from features.histories.reversals import Reversals, is_taken_back, net_value
 from features.tables import EVENT_NAMES
 
 SPEND_DAYS: Final = 365

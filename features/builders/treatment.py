@@ -14,7 +14,7 @@ from features.arrays import CodeArray, FloatArray, IntArray
 from features.builders.feature import WINDOW_DAYS, WINDOWS, Feature, feature_table, ratio
 from features.config import BaseConfig
 from features.contacts import ContactsAsOf
-from features.histories import MICROSECONDS_PER_DAY
+from features.histories.histories import MICROSECONDS_PER_DAY
 
 CLICK_SETTLES_DAYS: Final = 1
 """A log says whether a contact was clicked, not when; one younger than this is taken as not known yet."""

@@ -13,7 +13,7 @@ from features.builders.feature import Feature, feature_table, ratio
 from features.builders.knowledge import Knowledge
 from features.builders.spend import SPEND_DAYS, Spend, SpendCounts
 from features.config import BaseConfig
-from features.histories import AsOf
+from features.histories.histories import AsOf
 
 LIFECYCLES: Final = ("prospect", "new", "active", "at_risk", "lapsed")
 """Stages of life as a customer; the position is the code."""

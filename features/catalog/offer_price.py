@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from features import columns as c
 from features.arrays import FloatArray, IntArray
-from features.histories import microseconds
+from features.histories.histories import microseconds
 
 
 def offer_price(items: pa.Table, *, at: datetime | IntArray) -> FloatArray:

@@ -24,7 +24,7 @@ from features.catalog.parsed import mask
 from features.catalog.rules.rule import CREATIVE, MARKETING_OPERATIONS, MERCHANDISING
 from features.config import BaseConfig
 from features.contracts import check
-from features.histories import microseconds
+from features.histories.histories import microseconds
 from features.tables import ITEM_SUPPRESSIONS
 
 PageCheck = Literal[

@@ -20,7 +20,7 @@ from features import columns as c
 from features.erasure.persons import PERSON_COLUMNS, belongs, names_persons
 from features.erasure.request import KINDS, Ids
 from features.files.delimited import DELIMITERS
-from features.histories import without_persons
+from features.histories.histories import without_persons
 from features.run import RunWriter, read_arrays, read_parquet
 
 _HISTORIES: Final = "histories"

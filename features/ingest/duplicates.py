@@ -21,7 +21,7 @@ from pydantic import Field
 from features import columns as c
 from features.arrays import BoolArray, CodeArray, IntArray
 from features.config import BaseConfig
-from features.histories import MICROSECONDS_PER_DAY
+from features.histories.histories import MICROSECONDS_PER_DAY
 from features.tables import REPEATS
 
 DUPLICATE_EVENT: Final = "duplicate_event"

@@ -18,7 +18,7 @@ from features.assignment import uniform
 from features.builders.candidates import candidate_features
 from features.builders.item_attributes import ItemAttributes
 from features.contacts import Contacts
-from features.histories import MICROSECONDS_PER_DAY, Histories, microseconds
+from features.histories.histories import MICROSECONDS_PER_DAY, Histories, microseconds
 from features.interactions import InteractionConfig
 from features.leakage.compare import Difference, find_differences
 from features.leakage.config import LeakageConfig

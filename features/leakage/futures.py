@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from features import columns as c
 from features.arrays import BoolArray, IntArray
-from features.histories import MICROSECONDS_PER_DAY, Histories
-from features.reversals import NOT_REVERSED, Reversals, sorted_reversals
+from features.histories.histories import MICROSECONDS_PER_DAY, Histories
+from features.histories.reversals import NOT_REVERSED, Reversals, sorted_reversals
 from features.tables import EVENT_NAMES, TIMESTAMP
 
 FORGED_DAYS: Final = 60

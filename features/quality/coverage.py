@@ -14,7 +14,7 @@ from features import columns as c
 from features.arrays import IntArray
 from features.config import BaseConfig
 from features.consent import contactable
-from features.histories import MICROSECONDS_PER_DAY
+from features.histories.histories import MICROSECONDS_PER_DAY
 from features.quality.check import ANALYTICS, Detail, Owner, QualityCheck, not_available
 from features.quality.observed import Observed, iso_day, mondays, to_series
 from features.quality.shifts import Shift, find_shifts

@@ -13,7 +13,7 @@ from features.catalog.delivery import Delivery
 from features.catalog.error_history import NO_ITEM
 from features.catalog.page_checks import MismatchRate, PageChecks
 from features.files.rejects import shown
-from features.histories import MICROSECONDS_PER_DAY
+from features.histories.histories import MICROSECONDS_PER_DAY
 from features.quality.check import Detail, Point, QualityCheck, not_available
 from features.quality.observed import to_series
 

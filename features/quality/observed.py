@@ -18,7 +18,7 @@ from features.arrays import IntArray
 from features.distinct import map_distinct
 from features.engines.base import Engine
 from features.engines.local import LocalEngine
-from features.histories import MICROSECONDS_PER_DAY
+from features.histories.histories import MICROSECONDS_PER_DAY
 from features.quality.check import Point
 from features.tables import TIMESTAMP
 

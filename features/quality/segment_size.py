@@ -18,7 +18,7 @@ from features.catalog.limits import read_limits
 from features.catalog.rules.rule import MARKETING_OPERATIONS
 from features.config import BaseConfig
 from features.consent import contactable
-from features.histories import AsOf
+from features.histories.histories import AsOf
 from features.ingest.identity import LOGIN
 from features.quality.check import Detail, Owner, QualityCheck, not_available
 from features.segments.stage import funnel_stage

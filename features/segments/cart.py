@@ -13,7 +13,7 @@ import numba
 import numpy as np
 
 from features.arrays import BoolArray, CodeArray, FloatArray, IntArray
-from features.histories import AsOf
+from features.histories.histories import AsOf
 from features.tables import EVENT_NAMES
 
 _RANKS: Final = {"cart_add": 0, "cart_remove": 1, "checkout": 2, "purchase": 3}

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from features import columns as c
 from features.arrays import FloatArray
 from features.config import BaseConfig
-from features.histories import Histories
+from features.histories.histories import Histories
 
 UNKNOWN: Final = "unknown"
 INTENT_TIERS: Final = ("high", "medium", "low", UNKNOWN)

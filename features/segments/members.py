@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from features import columns as c
 from features.errors import ConfigError
-from features.histories import Histories
+from features.histories.histories import Histories
 from features.segments.config import FeedAttribute, SegmentsConfig
 from features.segments.rules import Members, People, SegmentFacts, members_of
 from features.segments.value import rfm_table

@@ -9,8 +9,8 @@ import numba
 import numpy as np
 
 from features.arrays import BoolArray, FloatArray, IntArray
-from features.histories import AsOf, same_order
-from features.reversals import Reversals, is_taken_back, net_value
+from features.histories.histories import AsOf, same_order
+from features.histories.reversals import Reversals, is_taken_back, net_value
 from features.tables import EVENT_NAMES
 
 _PURCHASE: Final = EVENT_NAMES.index("purchase")

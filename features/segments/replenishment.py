@@ -10,7 +10,7 @@ import numpy as np
 from features.arrays import BoolArray, CodeArray, IntArray
 from features.builders.knowledge import Knowledge, ShopCodes
 from features.builders.replenishment import CATEGORY, prior_intervals
-from features.histories import MICROSECONDS_PER_DAY, NO_CODE, AsOf
+from features.histories.histories import MICROSECONDS_PER_DAY, NO_CODE, AsOf
 from features.segments.purchases import kept_purchases
 
 BY_ITEM: Final = "item"

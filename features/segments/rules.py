@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from features import columns as c
 from features.arrays import BoolArray, CodeArray, FloatArray, IntArray, TextArray
 from features.builders.knowledge import Knowledge
-from features.histories import MICROSECONDS_PER_DAY, NO_CODE, AsOf, Histories
+from features.histories.histories import MICROSECONDS_PER_DAY, NO_CODE, AsOf, Histories
 from features.segments import config as kinds
 from features.segments.cart import open_carts
 from features.segments.intent import intent_tiers, person_scores

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from features.histories import AsOf
+from features.histories.histories import AsOf
 from features.tables import EVENT_NAMES
 
 LAPSED: Final = "lapsed"

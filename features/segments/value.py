@@ -14,7 +14,7 @@ from features import columns as c
 from features.arrays import FloatArray, IntArray
 from features.builders.spend import Spend
 from features.config import BaseConfig
-from features.histories import Histories
+from features.histories.histories import Histories
 
 HIGH: Final = "high"
 MEDIUM: Final = "medium"

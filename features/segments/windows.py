@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pydantic import AfterValidator
 
 from features.arrays import IntArray
-from features.histories import MICROSECONDS_PER_DAY
+from features.histories.histories import MICROSECONDS_PER_DAY
 
 OUTSIDE: Final = -1
 

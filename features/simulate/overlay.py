@@ -24,7 +24,7 @@ from features.builders.person import person_features
 from features.config import BaseConfig, UtcTime
 from features.consent import contactable
 from features.errors import ConfigError
-from features.histories import Histories, microseconds
+from features.histories.histories import Histories, microseconds
 from features.outcomes import Outcomes, observed_outcomes
 from features.simulate.response import Response, ResponseConfig, respond
 from features.tables import TIMESTAMP

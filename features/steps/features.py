@@ -12,9 +12,9 @@ from features import columns as c
 from features.builders.person import FEATURES as FEATURE_COLUMNS
 from features.builders.person import person_features
 from features.engines.registry import open_engine
-from features.event_columns import COLUMNS
-from features.histories import AsOf, Histories
-from features.partitions import write_histories
+from features.histories.event_columns import COLUMNS
+from features.histories.histories import AsOf, Histories
+from features.histories.partitions import write_histories
 from features.project import Project
 from features.quality.check import QualityReport
 from features.quality.segment_size import (

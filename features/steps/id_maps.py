@@ -8,7 +8,7 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from features import columns as c
-from features.histories import Histories
+from features.histories.histories import Histories
 from features.project import Project
 from features.run import Run, RunWriter, read_parquet
 from features.steps.features import FEATURES, load_histories

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from features import columns as c
 from features.builders.item_attributes import ItemAttributes
 from features.contracts import TableContract
-from features.histories import Histories, microseconds
+from features.histories.histories import Histories, microseconds
 from features.project import Project
 from features.quality.check import QualityReport
 from features.quality.segment_size import SEGMENT_SIZE, check_segment_sizes, measure_sizes

@@ -17,7 +17,7 @@ from features.arrays import TextArray
 from features.builders.item_attributes import ItemAttributes
 from features.contacts import Contacts
 from features.errors import WorkspaceError
-from features.histories import Histories, microseconds
+from features.histories.histories import Histories, microseconds
 from features.leakage import check
 from features.leakage.report import LeakageReport, SetReport
 from features.project import Project

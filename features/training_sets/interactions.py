@@ -10,7 +10,7 @@ import pyarrow as pa
 import scipy.sparse as sp
 
 from features import columns as c
-from features.histories import Histories
+from features.histories.histories import Histories
 from features.interactions import InteractionConfig, interaction_matrix
 from features.training_sets.id_maps import IdMap
 

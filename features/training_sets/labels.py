@@ -8,8 +8,8 @@ import numba
 import numpy as np
 
 from features.arrays import BoolArray, FloatArray, IntArray
-from features.histories import MICROSECONDS_PER_DAY, AsOf
-from features.reversals import Reversals, is_taken_back
+from features.histories.histories import MICROSECONDS_PER_DAY, AsOf
+from features.histories.reversals import Reversals, is_taken_back
 from features.tables import EVENT_NAMES
 
 

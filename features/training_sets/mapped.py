@@ -21,7 +21,7 @@ from features.builders.item_counts import ItemCounts
 from features.builders.knowledge import Knowledge
 from features.builders.similarity import CoOccurrence
 from features.builders.spend import SpendCounts
-from features.histories import Histories
+from features.histories.histories import Histories
 from features.interactions import InteractionConfig
 from features.segments.config import SegmentsConfig
 from features.segments.members import find_members

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from features.histories import Histories
+from features.histories.histories import Histories
 
 
 def person_parts(histories: Histories, *, partitions: int) -> Iterator[Histories]:

@@ -20,7 +20,7 @@ from features.builders.candidates import candidate_features
 from features.builders.knowledge import Knowledge, ShopCodes
 from features.builders.registry import PERSON_GROUPS, builder
 from features.config import BaseConfig
-from features.histories import NO_CODE, AsOf, Histories, microseconds
+from features.histories.histories import NO_CODE, AsOf, Histories, microseconds
 from features.interactions import EventName
 from features.tables import TIMESTAMP
 from features.training_sets.labels import taken_up

@@ -17,7 +17,7 @@ from features.builders.similarity import CoOccurrence
 from features.builders.spend import SpendCounts
 from features.config import BaseConfig
 from features.errors import InputError
-from features.histories import MICROSECONDS_PER_DAY, NO_CODE, Histories
+from features.histories.histories import MICROSECONDS_PER_DAY, NO_CODE, Histories
 
 
 class SimilarityConfig(BaseConfig):

@@ -17,7 +17,7 @@ from features.builders.feature import WINDOW_DAYS
 from features.builders.item_counts import ITEM_STAGES
 from features.builders.knowledge import Knowledge, ShopCodes
 from features.config import BaseConfig
-from features.histories import NO_CODE, AsOf
+from features.histories.histories import NO_CODE, AsOf
 from features.interactions import InteractionConfig, event_weights
 
 SEPARATOR: Final = ";"

@@ -20,7 +20,7 @@ from features.builders.registry import PERSON_GROUPS, builder, person_group_feat
 from features.builders.treatment import ContactCap, treatment_features
 from features.config import BaseConfig
 from features.contacts import Contacts
-from features.histories import MICROSECONDS_PER_DAY, Histories, microseconds
+from features.histories.histories import MICROSECONDS_PER_DAY, Histories, microseconds
 from features.outcomes import observed_outcomes
 from features.tables import TIMESTAMP
 from features.training_sets.shop import knowledge_moments

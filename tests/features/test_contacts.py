@@ -8,7 +8,7 @@ import pytest
 
 from features import columns as c
 from features.contacts import Contacts
-from features.histories import microseconds
+from features.histories.histories import microseconds
 from features.tables import ASSIGNMENTS, EXPOSURES
 
 SHOWN = [("b", 2, False), ("a", 3, False), ("a", 1, False), ("a", 2, True), ("c", 1, True)]

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from features.histories import microseconds
+from features.histories.histories import microseconds
 from features.interactions import InteractionConfig, interaction_matrix
 
 ROWS = (

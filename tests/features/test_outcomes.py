@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from features.histories import Histories, microseconds
+from features.histories.histories import Histories, microseconds
 from features.outcomes import observed_outcomes
 from features.tables import REVERSALS
 

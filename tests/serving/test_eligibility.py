@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from features import columns as c
-from features.histories import microseconds
+from features.histories.histories import microseconds
 from features.tables import CATALOG, EXPOSURES, PERSONS
 from serving.config import EligibilityConfig, FrequencyConfig
 from serving.eligibility import bought_since, count_contacts, item_facts, item_rules, person_rules

@@ -15,7 +15,7 @@ import pytest
 from features import columns as c
 from features.builders.person import person_features
 from features.consent import contactable
-from features.histories import microseconds
+from features.histories.histories import microseconds
 from features.project import Project
 from features.steps.features import FEATURES, load_histories
 from features.steps.ingest import INGEST

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from features import columns as c
-from features.histories import Histories
+from features.histories.histories import Histories
 from features.tables import TIMESTAMP
 
 SHOP_CLOSES = datetime(2025, 6, 30, tzinfo=UTC)

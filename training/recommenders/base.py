@@ -16,7 +16,7 @@ from pydantic import Field
 from features.arrays import BoolArray, CodeArray, IntArray, ScoreArray, TextArray
 from features.config import validate
 from features.errors import ConfigError, InputError
-from features.histories import AsOf, Histories
+from features.histories.histories import AsOf, Histories
 from features.interactions import InteractionConfig, event_weights, interaction_matrix
 from training.bundle import read_bundle, read_text_array, text_array, write_bundle
 from training.recommenders.attributes import ItemAttributes

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import scipy.sparse as sp
 
 from features.arrays import BoolArray, CodeArray, FloatArray, IntArray, TextArray
-from features.histories import NO_CODE, AsOf
+from features.histories.histories import NO_CODE, AsOf
 from features.interactions import InteractionConfig, event_weights, interaction_matrix
 
 

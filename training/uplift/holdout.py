@@ -6,7 +6,7 @@ import numpy as np
 
 from features.arrays import BoolArray, FloatArray, IntArray
 from features.errors import InputError
-from features.histories import MICROSECONDS_PER_DAY
+from features.histories.histories import MICROSECONDS_PER_DAY
 from training.uplift.config import LastWeeksSplit, RandomSplit
 from training.uplift.rows import UpliftRows
 

@@ -16,7 +16,7 @@ from features.builders.knowledge import Knowledge
 from features.builders.similarity import CoOccurrence
 from features.builders.spend import SpendCounts
 from features.contracts import check
-from features.histories import Histories, microseconds
+from features.histories.histories import Histories, microseconds
 from features.tables import CATALOG, EVENTS, REVERSALS
 
 START = "2017-01-01"  # a Sunday, day 0

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from features import columns as c
 from features.builders.item_attributes import ItemAttributes, no_attributes
-from features.histories import microseconds
+from features.histories.histories import microseconds
 from features.tables import CATALOG, ITEM_ENRICHMENT
 
 

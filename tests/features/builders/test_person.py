@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.builders.person import FEATURES, person_features
-from features.histories import microseconds
+from features.histories.histories import microseconds
 
 ROWS = (
     ("a", 0, "x", "t1", 10.0),

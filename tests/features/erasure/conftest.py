@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from features.config import BaseConfig
-from features.histories import Histories
+from features.histories.histories import Histories
 from features.run import RunWriter
 from features.store import Workspace
 from features.tables import EVENTS, IDENTITIES, PERSON_MERGES, REVERSALS

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.erasure.cleaning import clean_files
-from features.histories import Histories
+from features.histories.histories import Histories
 from features.run import RunWriter, read_arrays, read_parquet
 
 ADA = {

@@ -11,7 +11,7 @@ import pytest
 from features import columns as c
 from features.builders.candidates import candidate_features
 from features.contacts import Contacts
-from features.histories import MICROSECONDS_PER_DAY, microseconds
+from features.histories.histories import MICROSECONDS_PER_DAY, microseconds
 from features.interactions import InteractionConfig
 from features.leakage.check import (
     FORGED_FUTURE,

@@ -8,7 +8,7 @@ import pytest
 
 from features import columns as c
 from features.builders.person import person_features
-from features.histories import microseconds
+from features.histories.histories import microseconds
 from features.leakage.futures import (
     table_with_forged_future,
     table_without_future,

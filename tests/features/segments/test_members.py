@@ -14,7 +14,7 @@ from features.builders.knowledge import Knowledge
 from features.config import validate
 from features.contracts import check
 from features.errors import ConfigError
-from features.histories import Histories
+from features.histories.histories import Histories
 from features.segments.config import SegmentsConfig
 from features.segments.members import find_members, find_tiers
 from features.segments.value import ValueConfig, person_values, value_cuts

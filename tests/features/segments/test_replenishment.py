@@ -11,7 +11,7 @@ from features.builders.item_attributes import ItemAttributes
 from features.builders.item_counts import ItemCounts
 from features.builders.knowledge import Knowledge
 from features.builders.replenishment import MIN_ITEM_GAPS
-from features.histories import Histories, microseconds
+from features.histories.histories import Histories, microseconds
 from features.segments.replenishment import due_items
 from features.tables import REVERSALS
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features import columns as c
-from features.histories import Histories
+from features.histories.histories import Histories
 from features.segments.value import (
     PersonValues,
     ValueConfig,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from features.config import validate
 from features.errors import ConfigError
-from features.histories import MICROSECONDS_PER_DAY
+from features.histories.histories import MICROSECONDS_PER_DAY
 from features.segments.config import Viewers
 from features.segments.windows import (
     OUTSIDE,

@@ -13,7 +13,7 @@ from features import columns as c
 from features.builders.person import person_features
 from features.contracts import check
 from features.errors import ConfigError
-from features.histories import Histories
+from features.histories.histories import Histories
 from features.outcomes import Outcomes
 from features.simulate.overlay import (
     OverlayConfig,

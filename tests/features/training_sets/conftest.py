@@ -8,7 +8,7 @@ import pytest
 
 from features import columns as c
 from features.builders.item_attributes import ItemAttributes
-from features.histories import Histories
+from features.histories.histories import Histories
 from features.tables import REVERSALS
 
 ITEMS = [f"i{n}" for n in range(8)]

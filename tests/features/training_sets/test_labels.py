@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from features import columns as c
-from features.histories import Histories, microseconds
+from features.histories.histories import Histories, microseconds
 from features.tables import REVERSALS
 from features.training_sets.labels import taken_up
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from features import columns as c
-from features.histories import Histories, microseconds
+from features.histories.histories import Histories, microseconds
 from features.interactions import InteractionConfig
 from features.segments.config import SegmentsConfig
 from features.segments.members import find_members

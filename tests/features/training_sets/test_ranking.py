@@ -13,7 +13,7 @@ from features import columns as c
 from features.builders.candidates import CANDIDATE_COLUMNS
 from features.config import validate
 from features.errors import ConfigError
-from features.histories import Histories, microseconds
+from features.histories.histories import Histories, microseconds
 from features.training_sets.parts import person_parts
 from features.training_sets.ranking import (
     LABELS,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from features.errors import InputError
-from features.histories import MICROSECONDS_PER_DAY, microseconds
+from features.histories.histories import MICROSECONDS_PER_DAY, microseconds
 from features.training_sets.parts import person_parts
 from features.training_sets.shop import SimilarityConfig, know_shop, knowledge_moments
 

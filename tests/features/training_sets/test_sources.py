@@ -8,7 +8,7 @@ import pyarrow as pa
 from features import columns as c
 from features.builders.item_attributes import ItemAttributes
 from features.builders.knowledge import Knowledge
-from features.histories import microseconds
+from features.histories.histories import microseconds
 from features.training_sets.shop import SimilarityConfig, know_shop
 from features.training_sets.sources import (
     BoughtTogether,

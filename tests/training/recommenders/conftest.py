@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from features import columns as c
-from features.histories import Histories
+from features.histories.histories import Histories
 from features.tables import TIMESTAMP
 
 CUTOFF = datetime(2025, 6, 30, tzinfo=UTC)

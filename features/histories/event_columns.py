@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from features import columns as c
 from features.arrays import IntArray
 from features.errors import SchemaError
+from features.histories.text_codes import NO_TEXT, TextCodes, Texts, as_texts, fingerprint
 from features.tables import EVENT_NAMES, TIMESTAMP
-from features.text_codes import NO_TEXT, TextCodes, Texts, as_texts, fingerprint
 
 COLUMNS: Final = {
     "person": c.PERSON_ID,

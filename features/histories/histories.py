@@ -22,11 +22,17 @@ import pyarrow.compute as pc
 
 from features import columns as c
 from features.arrays import BoolArray, CodeArray, FloatArray, IntArray, TextArray
-from features.event_columns import COLUMNS, EventColumns, nothing
-from features.event_ids import EventIds, IdPiece
+from features.histories.event_columns import COLUMNS, EventColumns, nothing
+from features.histories.event_ids import EventIds, IdPiece
+from features.histories.person_sort import gather, person_order
+from features.histories.reversals import (
+    Reversals,
+    as_arrays,
+    find_reversals,
+    from_arrays,
+    kept_reversals,
+)
 from features.kernels import helper
-from features.person_sort import gather, person_order
-from features.reversals import Reversals, as_arrays, find_reversals, from_arrays, kept_reversals
 from features.threads import in_two_threads
 
 MICROSECONDS_PER_DAY: Final = 86_400_000_000
@@ -54,7 +60,7 @@ class Histories:
         quantity: shape (n_events,), units, NaN = not recorded.
         value: shape (n_events,), money in the project's currency, NaN = not recorded; before refunds.
         reversals: when how much of each event was taken back. Only `net_value`, `net_quantity` and `is_taken_back` of
-            `features.reversals` look inside, with the cut-off of the row.
+            `features.histories.reversals` look inside, with the cut-off of the row.
     """
 
     person_ids: TextArray

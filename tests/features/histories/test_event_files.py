@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from features import columns as c
 from features import event_files
 from features.errors import InputError, SchemaError
-from features.event_files import read_histories
-from features.histories import Histories
+from features.histories.event_files import read_histories
+from features.histories.histories import Histories
 from features.tables import REVERSALS
 
 event = st.tuples(

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features import threads
-from features.histories import Histories, microseconds
+from features.histories.histories import Histories, microseconds
+from features.histories.windows import EVERY_DAY, distinct_items, windowed_counts, windowed_sums
 from features.tables import REVERSALS
-from features.windows import EVERY_DAY, distinct_items, windowed_counts, windowed_sums
 
 ROWS = (
     ("a", 0, "x", None, None, "view"),

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from features.arrays import CodeArray, FloatArray, IntArray
-from features.histories import MICROSECONDS_PER_DAY, NO_CODE, AsOf
-from features.reversals import Reversals, net_quantity, net_value
+from features.histories.histories import MICROSECONDS_PER_DAY, NO_CODE, AsOf
+from features.histories.reversals import Reversals, net_quantity, net_value
 from features.tables import EVENT_NAMES
 from features.threads import over_rows
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features import columns as c
-from features.histories import AsOf, Histories, microseconds, same_order
+from features.histories.histories import AsOf, Histories, microseconds, same_order
 
 ROWS = (
     ("b", 1, "y", "t1", 2.0),

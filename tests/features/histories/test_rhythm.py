@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.histories import Histories, microseconds
-from features.rhythm import decayed_counts, last_items, order_gaps, recency_days, sessions
+from features.histories.histories import Histories, microseconds
+from features.histories.rhythm import decayed_counts, last_items, order_gaps, recency_days, sessions
 from features.tables import REVERSALS
 
 ROWS = (

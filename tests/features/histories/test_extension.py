@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from features import columns as c
 from features.errors import InputError
-from features.extension import extend
-from features.histories import Histories
+from features.histories.extension import extend
+from features.histories.histories import Histories
 from features.tables import REVERSALS
 
 event = st.tuples(

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from features import columns as c
 from features import partitions
 from features.array_files import ArrayFile
-from features.histories import Histories
-from features.partitions import write_histories
+from features.histories.histories import Histories
+from features.histories.partitions import write_histories
 from features.run import RunWriter, read_arrays
 from features.tables import REVERSALS
 

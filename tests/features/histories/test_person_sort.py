@@ -7,8 +7,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.event_ids import EventIds, IdPiece
-from features.person_sort import person_order
+from features.histories.event_ids import EventIds, IdPiece
+from features.histories.person_sort import person_order
 
 row = st.tuples(st.integers(0, 3), st.integers(0, 4))
 

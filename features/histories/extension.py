@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 from features import columns as c
 from features.arrays import CodeArray, FloatArray, IntArray, TextArray
 from features.errors import InputError
-from features.event_columns import EventColumns
-from features.histories import NO_CODE, Histories
-from features.reversals import Reversals, entries, sorted_reversals
+from features.histories.event_columns import EventColumns
+from features.histories.histories import NO_CODE, Histories
+from features.histories.reversals import Reversals, entries, sorted_reversals
 from features.tables import EVENT_NAMES
 
 _PURCHASE = EVENT_NAMES.index("purchase")

@@ -15,11 +15,11 @@ import pyarrow as pa
 
 from features import columns as c
 from features.arrays import CodeArray, FloatArray, IntArray, TextArray
-from features.event_columns import COLUMNS, TYPES, EventColumns
-from features.event_files import column_pieces, event_ids_of, require_event_files
-from features.event_ids import EventIds
-from features.person_sort import gather, person_order
-from features.reversals import as_arrays, sorted_reversals
+from features.histories.event_columns import COLUMNS, TYPES, EventColumns
+from features.histories.event_files import column_pieces, event_ids_of, require_event_files
+from features.histories.event_ids import EventIds
+from features.histories.person_sort import gather, person_order
+from features.histories.reversals import as_arrays, sorted_reversals
 from features.run import RunWriter, writing_to
 from features.threads import in_two_threads
 

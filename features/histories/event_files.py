@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 
 from features import columns as c
 from features.errors import InputError, SchemaError
-from features.event_columns import COLUMNS, EventColumns
-from features.event_ids import EventIds, IdPiece
-from features.histories import Histories
+from features.histories.event_columns import COLUMNS, EventColumns
+from features.histories.event_ids import EventIds, IdPiece
+from features.histories.histories import Histories
 from features.tables import EVENTS
 from features.threads import in_two_threads
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.event_columns import EventColumns
-from features.text_codes import TextCodes
+from features.histories.event_columns import EventColumns
+from features.histories.text_codes import TextCodes
 
 text = st.one_of(
     st.none(),

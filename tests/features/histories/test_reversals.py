@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features import columns as c
-from features.histories import Histories, microseconds, without_persons
-from features.reversals import EVERYTHING, is_taken_back, net_quantity, net_value
+from features.histories.histories import Histories, microseconds, without_persons
+from features.histories.reversals import EVERYTHING, is_taken_back, net_quantity, net_value
 from features.tables import REVERSALS
 
 ROWS = (

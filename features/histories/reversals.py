@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 
 from features import columns as c
 from features.arrays import BoolArray, CodeArray, FloatArray, IntArray
-from features.event_ids import EventIds
+from features.histories.event_ids import EventIds
+from features.histories.person_sort import Rows
 from features.kernels import helper
-from features.person_sort import Rows
 
 NOT_REVERSED: Final = -1
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from features.arrays import CodeArray, IntArray
+from features.histories.text_codes import Texts, as_texts
 from features.kernels import helper
-from features.text_codes import Texts, as_texts
 
 _SMALL: Final = np.iinfo(np.int32).max
 

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from features.arrays import CodeArray, FloatArray, IntArray
-from features.histories import MICROSECONDS_PER_DAY, NO_CODE, AsOf, same_order
-from features.reversals import Reversals, is_taken_back
+from features.histories.histories import MICROSECONDS_PER_DAY, NO_CODE, AsOf, same_order
+from features.histories.reversals import Reversals, is_taken_back
+from features.histories.windows import event_slots
 from features.tables import EVENT_NAMES
 from features.threads import over_rows
-from features.windows import event_slots
 
 MICROSECONDS_PER_MINUTE: Final = 60_000_000
 
