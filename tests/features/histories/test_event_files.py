@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features import columns as c
-from features import event_files
+from features.histories import event_files
 from features.errors import InputError, SchemaError
 from features.histories.event_files import read_histories
 from features.histories.histories import Histories
