@@ -12,7 +12,7 @@ demo: $(READY)  ## set-up, then the main job on The Complete Journey
 	$(BIN)/retarget run configs/complete_journey
 
 test: $(READY) $(READY_SPARK)  ## set-up (with Spark: 0.5 GB), then every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: $(READY)  ## lint, format, types, layers, the map of modules
 	$(BIN)/ruff check
