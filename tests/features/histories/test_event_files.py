@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features import columns as c
-from features.histories import event_files
 from features.errors import InputError, SchemaError
+from features.histories import event_files
 from features.histories.event_files import read_histories
 from features.histories.histories import Histories
 from features.tables import REVERSALS

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features import columns as c
-from features.histories import partitions
 from features.array_files import ArrayFile
+from features.histories import partitions
 from features.histories.histories import Histories
 from features.histories.partitions import write_histories
 from features.run import RunWriter, read_arrays
