@@ -1,4 +1,4 @@
-"""The feature task in the words of DuckDB and of polars; imports nothing of this project.
+"""The feature task in the words of DuckDB and of polars; imports none of its packages.
 
 A: decayed weight of each (person, item) before one moment. B: per person before that moment, counts of four events in three
 windows, days since each, different items, the last three items viewed. C: the same counts before the moment of each asked
@@ -10,11 +10,12 @@ row. Every function returns the seconds of its parts and sums to compare.
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Iterable
 from typing import Any
+
+from benchmarks.peak_memory import peak_mib
 
 NAMES = ("view", "select", "cart_add", "purchase")
 WEIGHTS = (1.0, 2.0, 4.0, 8.0)
@@ -49,7 +50,7 @@ class Clock:
         return {
             "seconds": self._seconds,
             "processor": self._processor,
-            "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "peak_mib": peak_mib(),
             "sums": [float(value) for value in sums],
         }
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.peak_memory import peak_mib
 from benchmarks.shop_logs import write_logs
 
 MEMORY_LIMIT = "640MB"
@@ -75,7 +76,7 @@ def _run(side: str, folder: Path) -> None:
         "rows": rows,
         "seconds": time.perf_counter() - begin,
         "processor": used.ru_utime + used.ru_stime,
-        "peak_mib": used.ru_maxrss / 1024,
+        "peak_mib": peak_mib(),
     }
     print(json.dumps(figures))
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.feature_task_peers import DAYS, MOMENT, NAMES
+from benchmarks.peak_memory import peak_mib
 
 SIZES = (1_000_000, 10_000_000, 100_000_000)
 _LINE = "{:>12} {:>9} {:>9} {:>9} {:>9} {:>14}"
@@ -47,7 +47,7 @@ def build(events: Path) -> dict[str, Any]:
             "write": written,
             "all": time.perf_counter() - begin,
             "processor": time.process_time() - used,
-            "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "peak_mib": peak_mib(),
             "counted": int(counts[:, :, -1].sum()),
         }
 
