@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 
 from features import columns as c
 from features.engines.base import FILE_SHIFT, ROW, PersonFunction, file_of
-from features.engines.parquet_files import require_columns, require_rows
 from features.engines.person_parts import apply, neutral
+from features.files.parquet import require_columns, require_rows
 
 __all__ = ["ROW", "LocalEngine", "file_of"]
 

@@ -28,10 +28,10 @@ from features.engines.base import FILE_SHIFT, LINE, ROW, Broadcast, PersonFuncti
 from features.engines.config import SparkEngineConfig
 from features.engines.failures import unpacking
 from features.engines.java import require_java
-from features.engines.parquet_files import require_columns, require_rows
 from features.engines.person_parts import apply_to_batches, neutral
 from features.engines.spark_sql import SparkSql
 from features.errors import ConfigError
+from features.files.parquet import require_columns, require_rows
 
 # pyspark 4.3 warns of any pandas 3, several times; here no pandas table passes through Spark, only Arrow
 warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)

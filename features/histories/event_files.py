@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features import columns as c
-from features.errors import InputError, SchemaError
+from features.files.parquet import require_columns
 from features.histories.event_columns import COLUMNS, EventColumns
 from features.histories.event_ids import EventIds, IdPiece
 from features.histories.histories import Histories
@@ -71,30 +71,8 @@ def require_event_files(paths: Sequence[Path]) -> None:
         InputError: there is no file, one is missing, or one is not Parquet.
         SchemaError: a column is missing or of another type.
     """
-    if not paths:
-        raise InputError(
-            "events", "no files", rule="at least one is read", next_step="Check the folder."
-        )
     wanted = pa.schema([EVENTS.schema.field(name) for name in (c.EVENT_ID, *COLUMNS.values())])
-    for path in paths:
-        try:
-            found = pq.read_schema(path)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise InputError(
-                str(path),
-                f"cannot be read as Parquet ({' '.join(str(error).split())})",
-                rule="events are read from Parquet files",
-                next_step="Check the path, or write the file again.",
-            ) from None
-        for field in wanted:
-            at = found.get_field_index(field.name)
-            if at < 0 or found.field(at).type != field.type:
-                raise SchemaError(
-                    str(path),
-                    f"column '{field.name}' is {'missing' if at < 0 else found.field(at).type}",
-                    rule=f"in the events table it is {field.type}",
-                    next_step="Write the file with the columns of the events table.",
-                )
+    require_columns(paths, wanted)
 
 
 def column_pieces(paths: Sequence[Path], column: str) -> Iterator[pa.Array]:

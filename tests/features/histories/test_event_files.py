@@ -111,9 +111,7 @@ def test_a_text_file_is_refused(tmp_path):
 def test_columns_must_be_those_of_the_table(make_events, tmp_path):
     table = make_events(("a", 1, "x", None, 1.0))
     pq.write_table(table.drop_columns([c.ITEM_ID]), tmp_path / "events.parquet")
-    with pytest.raises(
-        SchemaError, match="column 'item_id' is missing; in the events table it is string"
-    ):
+    with pytest.raises(SchemaError, match="column 'item_id' is missing; it must be string"):
         read_histories([tmp_path / "events.parquet"])
     place = table.schema.get_field_index(c.TIME)
     pq.write_table(table.set_column(place, c.TIME, pa.array(["now"])), tmp_path / "e.parquet")

@@ -1,4 +1,4 @@
-"""Parquet files looked at before an engine reads them, so that every engine refuses the same ones in the same words."""
+"""Parquet files looked at before they are read, so that every reader refuses the same ones in the same words."""
 
 from __future__ import annotations
 
