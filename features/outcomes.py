@@ -86,7 +86,7 @@ def _count(
     decided: IntArray,
     time: IntArray,
     event: npt.NDArray[np.int8],
-    transaction: npt.NDArray[np.int32],
+    transaction: npt.NDArray[np.int64],
     quantity: FloatArray,
     value: FloatArray,
     reversals: Reversals,

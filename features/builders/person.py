@@ -94,7 +94,7 @@ def _scan(
     time: IntArray,
     event: npt.NDArray[np.int8],
     item: npt.NDArray[np.int32],
-    transaction: npt.NDArray[np.int32],
+    transaction: npt.NDArray[np.int64],
     value: FloatArray,
     n_items: int,
 ) -> tuple[IntArray, IntArray, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
