@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +25,7 @@ from features.sources.flat_table import (
     text_values,
 )
 from features.tables import EVENT_NAMES, EVENTS
-from training.recommenders.base import RankedItems
+from training.recommenders.base import RankedItems, Recommender
 from training.recommenders.registry import load
 
 HISTORY: Final = "history"
@@ -86,17 +86,34 @@ def recommend_file(
         SchemaError: a column is missing.
         ConfigError: k < 1.
     """
+    return recommend_rows(
+        load(bundle),
+        read_flat_table(path, separator=separator),
+        k=k,
+        items=None if items is None else read_flat_table(items, separator=separator),
+        exclude_seen=exclude_seen,
+    )
+
+
+def recommend_rows(
+    model: Recommender[Any],
+    flat: FlatTable,
+    *,
+    k: int,
+    items: FlatTable | None = None,
+    exclude_seen: bool = False,
+) -> Recommendations:
+    """Recommend for every person of a table. Arguments and errors as in `recommend_file`, the files read already."""
     if k < 1:
         raise ConfigError("k", str(k), rule="it must be 1 or more", next_step="Give a longer list.")
-    model = load(bundle)
-    flat = _checked(read_flat_table(path, separator=separator))
+    flat = _checked(flat)
     usual = max(model.config.weights, key=lambda name: model.config.weights[name])
     histories, end = _histories(flat, usual=usual)
     history = histories.everyone(end)
     ranked = model.recommend(
         history,
         k=k,
-        allowed=None if items is None else _allowed(items, model.item_ids, separator=separator),
+        allowed=None if items is None else _allowed(items, model.item_ids),
         barred=model.seen(history) if exclude_seen else None,
     )
     known = set(model.item_ids.tolist())
@@ -175,8 +192,7 @@ def _histories(flat: FlatTable, *, usual: str) -> tuple[Histories, datetime]:
     return Histories.from_events(pa.table(events)), end
 
 
-def _allowed(path: Path, item_ids: TextArray, *, separator: str) -> BoolArray:
-    flat = read_flat_table(path, separator=separator)
+def _allowed(flat: FlatTable, item_ids: TextArray) -> BoolArray:
     require_columns(flat.table, [c.ITEM_ID], source=flat.source)
     listed = pa.array([t for t in text_values(flat.table[c.ITEM_ID]) if t], pa.string())
     allowed: BoolArray = pc.is_in(pa.array(item_ids, pa.string()), value_set=listed).to_numpy(
@@ -184,7 +200,7 @@ def _allowed(path: Path, item_ids: TextArray, *, separator: str) -> BoolArray:
     )
     if not allowed.any():
         raise InputError(
-            str(path),
+            flat.source,
             "holds no item that the model knows",
             rule="something must be left to recommend",
             next_step="Check the ids, or train again.",

@@ -93,16 +93,22 @@ def read_flat_table(path: Path, *, separator: str = ",") -> FlatTable:
         table_, line, ragged = read_parquet(path), None, _rejects(str(path), [], "", ())
     else:
         table_, line, ragged = _read_csv(path, content, separator)
-    _check_columns(table_, path)
-    if table_.num_rows == 0:
-        raise InputError(
-            str(path),
-            "has a header but no rows",
-            rule="training needs rows",
-            next_step="Check the export that wrote the file.",
-        )
+    _check_table(table_, str(path), is_text=path.suffix != ".parquet")
     lines = np.arange(1, table_.num_rows + 1) if line is None else line
     return FlatTable(_with_categories(table_), lines, ragged, str(path), content_hash(content))
+
+
+def flat_table_of(table: pa.Table, *, source: str) -> FlatTable:
+    """Rows that are at hand already, as if read from a Parquet file; `content` is empty.
+
+    Raises:
+        InputError: no rows.
+        SchemaError: two columns share a name.
+    """
+    _check_table(table, source, is_text=False)
+    rejects = _rejects(source, [], "", ())
+    lines = np.arange(1, table.num_rows + 1)
+    return FlatTable(_with_categories(table), lines, rejects, source, "")
 
 
 def require_columns(table: pa.Table, names: Sequence[str], *, source: str) -> None:
@@ -242,23 +248,30 @@ def _read_csv(
     return table_, line, _rejects(str(path), numbers, "ragged_row", [text for _, text in ragged])
 
 
-def _check_columns(table_: pa.Table, path: Path) -> None:
+def _check_table(table_: pa.Table, source: str, *, is_text: bool) -> None:
     names = table_.column_names
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise SchemaError(
-            str(path),
+            source,
             f"column '{repeated[0]}' appears {names.count(repeated[0])} times",
             rule="column names are unique",
             next_step="Rename one of them.",
         )
     binary = [f.name for f in table_.schema if pa.types.is_binary(f.type)]
-    if binary and path.suffix != ".parquet":
+    if binary and is_text:
         raise InputError(
-            str(path),
+            source,
             f"column '{binary[0]}' is not UTF-8 text",
             rule="a CSV is UTF-8",
             next_step="Convert the file, for example with 'iconv -t UTF-8'.",
+        )
+    if table_.num_rows == 0:
+        raise InputError(
+            source,
+            "has a header but no rows",
+            rule="training needs rows",
+            next_step="Check the export that wrote the file.",
         )
 
 
