@@ -16,10 +16,10 @@ from features import columns as c
 from features.arrays import FloatArray, IntArray
 from features.errors import GateError, InputError
 from features.run import MANIFEST, read_parquet, to_json
-from training.fit_uplift import TEST
 from training.metrics.estimates import Estimate
 from training.metrics.intervals import holm
 from training.metrics.uplift_comparison import measure, paired_difference
+from training.uplift.results import TEST
 
 COMPARED: Final = ("qini_per_head", "autoc", "uplift_at_30", "calibration_slope")
 _METRICS_FILE: Final = "metrics.json"

@@ -11,10 +11,11 @@ from features.run import Run, RunWriter, to_json
 from features.sources.flat_table import FlatTable, read_flat_table
 from features.store import Workspace
 from features.tables import REJECTS
-from training.fit_uplift import UpliftResult, fit_uplift
+from training.fit_uplift import fit_uplift
 from training.reports.uplift import card_text, uplift_page
 from training.tracking import TRACKED, track_run
 from training.uplift.config import FlatTableData, UpliftTrainingConfig
+from training.uplift.results import UpliftResult
 from training.uplift.rows import rows_from_flat_table
 
 TRAIN_UPLIFT: Final = "train-uplift"

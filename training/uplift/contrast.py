@@ -1,0 +1,171 @@
+"""One treated arm against the control: fit on some of the rows, judge on others, again on other splits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from features.arrays import BoolArray, FloatArray
+from features.errors import InputError
+from training.experiments.checks import BalanceCheck, check_balance
+from training.metrics.uplift_comparison import RepeatedEstimate, over_splits
+from training.uplift.base import TrialRows
+from training.uplift.config import RandomSplit, UpliftTrainingConfig
+from training.uplift.doubly_robust import doubly_robust_scores
+from training.uplift.drift import FeatureProfile
+from training.uplift.encoding import FeatureEncoding
+from training.uplift.evaluation import RankingEvaluation, evaluate_ranking
+from training.uplift.holdout import split_rows
+from training.uplift.learners.registry import fit_learner
+from training.uplift.model import UpliftFacts, UpliftModel
+from training.uplift.rows import UpliftRows
+from training.uplift.screening import AssignmentCheck, check_assignment, require_blind_features
+
+
+@dataclass(frozen=True, eq=False)
+class Contrast:
+    """Rows of one treated arm and the control, and what was asked of them."""
+
+    rows: UpliftRows
+    is_treated: BoolArray
+    probability: FloatArray
+    config: UpliftTrainingConfig
+    treated: int
+
+    @property
+    def target(self) -> FloatArray:
+        return self.rows.outcomes[self.config.target]
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """One split: the model of its train part and the figures of its test part."""
+
+    model: UpliftModel
+    evaluation: RankingEvaluation
+    uplift: FloatArray
+    expected: FloatArray
+    effect: FloatArray
+
+
+def check_features(contrast: Contrast) -> tuple[BalanceCheck, list[AssignmentCheck]]:
+    """What was known before assignment, between the arms; in a randomised test no feature may tell them apart."""
+    rows = contrast.rows
+    encoding = FeatureEncoding.fit(rows.features, source=rows.source)
+    matrix = encoding.encode(rows.features, source=rows.source)
+    arms = (matrix, contrast.is_treated, contrast.probability)
+    assignment = check_assignment(*arms, names=encoding.names, categorical=encoding.categorical)
+    if contrast.config.data.randomised and rows.group is None:
+        require_blind_features(assignment, source=rows.source)
+    return check_balance(*arms, names=encoding.names, levels=encoding.levels), assignment
+
+
+def judge(contrast: Contrast, train: BoolArray, test: BoolArray, *, seed: int) -> Judged:
+    """Fit on the train part, evaluate on the test part."""
+    rows, config = contrast.rows, contrast.config
+    _require_rows(contrast, train=train, test=test)
+    model = fit_model(contrast, train)
+    matrix = model.encoding.encode(rows.features, source=rows.source)
+    uplift, expected = model.learner.predict(matrix), model.learner.predict_control(matrix)
+    groups = None if rows.group is None else rows.group[test]
+    held_out = TrialRows(
+        matrix[test],
+        contrast.target[test],
+        contrast.is_treated[test],
+        contrast.probability[test],
+        config.data.outcomes[config.target],
+        model.encoding.categorical,
+        groups,
+    )
+    scored = doubly_robust_scores(
+        held_out, config=config.evaluation_model, n_folds=config.n_folds, seed=seed
+    )
+    evaluation = evaluate_ranking(
+        scored.effect,
+        uplift[test],
+        expected[test],
+        treated=held_out.treated,
+        probability=held_out.probability,
+        groups=groups,
+        n_bins=config.n_bins,
+        economics=config.economics,
+    )
+    return Judged(model, evaluation, uplift, expected, scored.effect)
+
+
+def fit_model(contrast: Contrast, used: BoolArray) -> UpliftModel:
+    """Encode and fit on the rows that are `used`; levels unseen there are missing values elsewhere."""
+    config, seen = contrast.config, contrast.rows.subset(used)
+    kind = config.data.outcomes[config.target]
+    encoding = FeatureEncoding.fit(seen.features, source=seen.source)
+    trial = TrialRows(
+        encoding.encode(seen.features, source=seen.source),
+        seen.outcomes[config.target],
+        contrast.is_treated[used],
+        contrast.probability[used],
+        kind,
+        encoding.categorical,
+        seen.group,
+    )
+    facts = UpliftFacts(
+        treated=seen.arms[contrast.treated],
+        control=seen.arms[0],
+        outcome=config.target,
+        outcome_kind=kind,
+        trained_on="all rows" if used.all() else "train part",
+        n_rows=int(used.sum()),
+    )
+    learner, profile = (
+        fit_learner(trial, config.learner),
+        FeatureProfile.fit(trial.matrix, encoding),
+    )
+    return UpliftModel(encoding, learner, config.learner, facts, profile)
+
+
+def repeat(contrast: Contrast, first: RankingEvaluation) -> dict[str, RepeatedEstimate]:
+    """The figures over all repeats; the first is at hand already."""
+    split, config = contrast.config.split, contrast.config
+    if config.repeats == 1 or not isinstance(split, RandomSplit):
+        return {}
+    figures = [_repeated_figures(first)]
+    for number in range(1, config.repeats):
+        again = split.model_copy(update={"seed": split.seed + number})
+        train, test = split_rows(contrast.rows, again, target=config.target)
+        judged = judge(contrast, train, test, seed=again.seed)
+        figures.append(_repeated_figures(judged.evaluation))
+    return {
+        name: over_splits(np.array([found[name] for found in figures]), test_share=split.test_share)
+        for name in figures[0]
+    }
+
+
+def _repeated_figures(evaluation: RankingEvaluation) -> dict[str, float]:
+    slope = evaluation.calibration.slope.value
+    return {
+        "qini_per_head": evaluation.qini.value,
+        "qini_over_baseline": evaluation.qini_over_baseline.value,
+        "autoc": evaluation.autoc.value,
+        "uplift_at_30": evaluation.top[-1].effect.value,
+        # nothing claimed, nothing wrong: a constant prediction is calibrated
+        "calibration_slope": 1.0 if np.isnan(slope) else slope,
+    }
+
+
+def _require_rows(contrast: Contrast, *, train: BoolArray, test: BoolArray) -> None:
+    least = contrast.config.min_arm_rows
+    for part, rows in (("train", train), ("test", test)):
+        for arm, inside in (("treated", contrast.is_treated), ("control", ~contrast.is_treated)):
+            found = int((rows & inside).sum())
+            if found < least:
+                raise InputError(
+                    contrast.rows.source,
+                    f"the {part} part has {found} {arm} rows",
+                    rule=f"each arm has at least {least} in each part (min_arm_rows)",
+                    next_step="Use more data, another 'split', or a smaller 'min_arm_rows'.",
+                )
+
+
+def first_seed(config: UpliftTrainingConfig) -> int:
+    """Seed of the folds of the first split."""
+    return config.split.seed if isinstance(config.split, RandomSplit) else 0

@@ -1,0 +1,229 @@
+"""What an uplift training found, and its forms on disk: figures, scores, curves."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from features import columns as c
+from features.arrays import BoolArray
+from training.experiments.checks import BalanceCheck, SampleRatioCheck, TwoArmsCheck
+from training.experiments.lift import LiftEstimate
+from training.metrics.uplift import TocCurve
+from training.metrics.uplift_comparison import RepeatedEstimate
+from training.uplift.base import OutcomeKind
+from training.uplift.contrast import Contrast, Judged
+from training.uplift.evaluation import (
+    AUTOC_CONVENTION,
+    QINI_CONVENTION,
+    RankingEvaluation,
+    verdict,
+)
+from training.uplift.explanation import Explanation
+from training.uplift.learners.auto import AutoLearner
+from training.uplift.model import UpliftModel
+from training.uplift.screening import AssignmentCheck, DroppedFeature
+
+TRAIN: Final = "train"
+TEST: Final = "test"
+UNUSED: Final = "unused"
+
+_CURVES: Final = ("curve", "baseline_curve", "gain")
+_MOST_TELLING: Final = 5
+
+
+@dataclass(frozen=True)
+class AverageEffect:
+    """Average effect of one contrast on one outcome, over all assigned rows, train and test.
+
+    Attributes:
+        treated: treated arm, or several joined by ' + '.
+        control: arm compared with.
+        outcome, outcome_kind: what is measured.
+        lift: the estimate.
+    """
+
+    treated: str
+    control: str
+    outcome: str
+    outcome_kind: OutcomeKind
+    lift: LiftEstimate
+
+
+@dataclass(frozen=True, eq=False)
+class ContrastResult:
+    """The model of one treated arm against the control.
+
+    Attributes:
+        name: file name of the contrast.
+        model: what the bundle holds.
+        n_train: rows the evaluated model was fitted on.
+        balance: features between the arms, all rows of the contrast.
+        evaluation: on the test part.
+        scores: predictions of the evaluated model for every row of the contrast.
+        dropped: feature columns that were left out, with the reason.
+        assignment: features against the assignment, the most telling first.
+        repeated: figures over repeated splits by name; empty without repeats.
+        explanation: what the score depends on, on the test rows.
+    """
+
+    name: str
+    model: UpliftModel
+    n_train: int
+    balance: BalanceCheck
+    evaluation: RankingEvaluation
+    scores: pa.Table
+    dropped: list[DroppedFeature]
+    assignment: list[AssignmentCheck]
+    repeated: dict[str, RepeatedEstimate]
+    explanation: Explanation
+
+
+@dataclass(frozen=True, eq=False)
+class UpliftResult:
+    """Everything one uplift training found.
+
+    Attributes:
+        rows: assigned rows, of how many persons (None = every row another person).
+        persons: as above.
+        randomised: False = nothing here may be called lift.
+        sample_ratio: SRM check over all arms.
+        two_arms: persons found in two arms of one assignment; None without persons.
+        effects: average effects per contrast and outcome.
+        contrasts: one model per treated arm.
+    """
+
+    rows: int
+    persons: int | None
+    randomised: bool
+    sample_ratio: SampleRatioCheck
+    two_arms: TwoArmsCheck | None
+    effects: list[AverageEffect]
+    contrasts: list[ContrastResult]
+
+    def metrics(self) -> dict[str, Any]:
+        """Every figure, ready for JSON."""
+        return {
+            "population": {"rows": self.rows, "persons": self.persons},
+            "design": "randomised" if self.randomised else "observational: no figure here is lift",
+            "checks": {
+                "sample_ratio": asdict(self.sample_ratio),
+                "two_arms": None if self.two_arms is None else asdict(self.two_arms),
+            },
+            "average_effects": [_flat_effect(effect) for effect in self.effects],
+            "conventions": {"qini": QINI_CONVENTION, "autoc": AUTOC_CONVENTION},
+            "contrasts": {result.name: _contrast_metrics(result) for result in self.contrasts},
+        }
+
+    def tracked(self) -> dict[str, float]:
+        """The few figures worth comparing between runs, by name."""
+        found: dict[str, float] = {}
+        for result in self.contrasts:
+            judged = result.evaluation
+            for key, estimate in (
+                ("qini_per_head", judged.qini),
+                ("autoc", judged.autoc),
+                ("qini_over_baseline", judged.qini_over_baseline),
+                ("test_average_effect", judged.average_effect),
+                ("calibration_slope", judged.calibration.slope),
+                ("uplift_at_30", judged.top[-1].effect),
+            ):
+                found[f"{result.name}.{key}"] = estimate.value
+                found[f"{result.name}.{key}_se"] = estimate.se
+        return found
+
+    def scores(self) -> pa.Table:
+        """Row ids, contrast, split, arm, uplift and expected outcome without treatment, all contrasts below each other."""
+        return pa.concat_tables([result.scores for result in self.contrasts])
+
+    def gain_bands(self) -> pa.Table:
+        """Gain of the model's ranking with its pointwise 95 % interval, all contrasts below each other."""
+        return pa.concat_tables(
+            [
+                pa.table(
+                    {
+                        c.CONTRAST: [result.name] * len(result.evaluation.gain.share),
+                        c.TREATED_SHARE: result.evaluation.gain.share,
+                        c.GAIN: result.evaluation.gain.gain,
+                        c.LOW: result.evaluation.gain.low,
+                        c.HIGH: result.evaluation.gain.high,
+                    }
+                )
+                for result in self.contrasts
+            ]
+        )
+
+    def curves(self) -> pa.Table:
+        """TOC and gain curves for plotting: per contrast, the model's ranking and the baseline's."""
+        tables = []
+        for result in self.contrasts:
+            judged = result.evaluation
+            tables.append(_curve_table(judged.curve, result.name, "uplift"))
+            tables.append(_curve_table(judged.baseline_curve, result.name, "expected outcome"))
+        return pa.concat_tables(tables)
+
+
+def score_table(
+    contrast: Contrast, name: str, train: BoolArray, test: BoolArray, judged: Judged
+) -> pa.Table:
+    """Row ids and what the evaluated model says of every row of a contrast; a score of the effect for test rows only."""
+    rows = contrast.rows
+    split = np.where(train, TRAIN, np.where(test, TEST, UNUSED))
+    effect = np.full(len(rows), np.nan)
+    effect[test] = judged.effect
+    table = rows.ids
+    for column, values in (
+        (c.CONTRAST, pa.array([name] * len(rows), pa.string())),
+        (c.SPLIT, pa.array(split.tolist(), pa.string())),
+        (c.ARM, pa.array([rows.arms[position] for position in rows.arm], pa.string())),
+        (c.UPLIFT, pa.array(judged.uplift)),
+        (c.BASE_OUTCOME, pa.array(judged.expected)),
+        (c.EFFECT_SCORE, pa.array(effect, from_pandas=True)),
+    ):
+        table = table.append_column(column, values)
+    return table
+
+
+def _curve_table(curve: TocCurve, name: str, ranking: str) -> pa.Table:
+    count = len(curve.share)
+    return pa.table(
+        {
+            c.CONTRAST: [name] * count,
+            c.RANKED_BY: [ranking] * count,
+            c.TREATED_SHARE: curve.share,
+            c.TOC: curve.toc,
+            c.GAIN: curve.gain,
+        }
+    )
+
+
+def _flat_effect(effect: AverageEffect) -> dict[str, Any]:
+    fields = asdict(effect)
+    return {**{key: fields[key] for key in fields if key != "lift"}, **fields["lift"]}
+
+
+def _contrast_metrics(result: ContrastResult) -> dict[str, Any]:
+    judged = asdict(result.evaluation)
+    shown = {key: judged[key] for key in judged if key not in _CURVES}
+    learner = result.model.learner
+    return {
+        **asdict(result.model.facts),
+        "bundle": "the model that was evaluated"
+        if result.model.facts.n_rows == result.n_train
+        else "fitted again on all rows; the figures are those of the model fitted on the train part",
+        "n_train": result.n_train,
+        "balance": asdict(result.balance),
+        "learner": result.model.config.kind,
+        "verdict": verdict(result.evaluation),
+        "screening": {
+            "dropped": [asdict(feature) for feature in result.dropped],
+            "assignment": [asdict(check) for check in result.assignment[:_MOST_TELLING]],
+        },
+        "choice": learner.choice() if isinstance(learner, AutoLearner) else None,
+        "test": {**shown, "random_qini": 0.0},
+        "explanation": asdict(result.explanation),
+        "repeated": {name: asdict(found) for name, found in result.repeated.items()},
+    }
