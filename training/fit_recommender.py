@@ -8,9 +8,9 @@ cut-off. The champion's test figures are therefore figures of a model that was n
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -31,7 +31,7 @@ from training.recommender_config import RecommenderTrainingConfig
 from training.recommenders.attributes import ItemAttributes
 from training.recommenders.base import Recommender
 from training.recommenders.registry import RecommenderConfig, build
-from training.splits import time_splits
+from training.splits import TimeSplits, time_splits
 from training.windows import TARGETS, Window, event_codes, population_of, window_at
 
 _METRICS: Final = {"ndcg": ndcg_at_k, "recall": recall_at_k, "precision": precision_at_k}
@@ -74,25 +74,70 @@ def fit_recommenders(
 
     Invariants: events at or after `as_of` change nothing; the same input gives the same result.
     """
-    splits = time_splits(
-        as_of,
-        horizon_days=config.horizon_days,
-        test_weeks=config.test_weeks,
-        validation_weeks=config.validation_weeks,
-    )
+    validation = validation_windows(histories, config, as_of=as_of)
+    trials = [
+        Trial(candidate, list(estimates(candidate, validation, config, attributes=attributes))[-1])
+        for candidate in config.settings()
+    ]
+    return judge_on_test(histories, config, trials, as_of=as_of, attributes=attributes)
+
+
+def validation_windows(
+    histories: Histories, config: RecommenderTrainingConfig, *, as_of: datetime
+) -> list[Window]:
+    """The windows that settings are chosen on, oldest first.
+
+    Raises:
+        InputError: too few interactions before the first of them, or no relevant item in one.
+    """
+    splits = _splits(config, as_of)
     _refuse_too_few(histories, config, cutoff=splits.validation[0])
+    return _windows(histories, config, splits.validation)
 
-    def windows(cutoffs: Sequence[datetime]) -> list[Window]:
-        return [
-            window_at(histories, cut, horizon=splits.horizon, targets=config.target_events)
-            for cut in cutoffs
-        ]
 
-    validation = windows(splits.validation)
-    trials = [_try(candidate, validation, config, attributes) for candidate in config.settings()]
+def estimates(
+    candidate: RecommenderConfig,
+    windows: Sequence[Window],
+    config: RecommenderTrainingConfig,
+    *,
+    attributes: ItemAttributes | None = None,
+) -> Iterator[float]:
+    """Mean nDCG@k of a setting over (person, window) pairs, after the first window, the first two, ... all of them.
+
+    The model is fitted once, before the first window.
+    """
+    model = _fitted(candidate, windows[0].history, attributes)
+    values: list[FloatArray] = []
+    for window in windows:
+        lists = _lists(model, window, config)
+        values.append(ndcg_at_k(lists, window.relevant["all"], k=config.k))
+        yield _mean(np.concatenate(values))
+
+
+def judge_on_test(
+    histories: Histories,
+    config: RecommenderTrainingConfig,
+    trials: Sequence[Trial],
+    *,
+    as_of: datetime,
+    attributes: ItemAttributes | None = None,
+) -> RecommenderComparison:
+    """Judge the best trial of each kind on the test windows, and fit the champion on everything before `as_of`.
+
+    Args:
+        histories: every event.
+        config: weeks and metrics; the weights of its candidates say which interactions count.
+        trials: settings with what they were worth on the validation windows.
+        as_of: end of the data the trainer may see.
+        attributes: what the catalog says of items, for the models that look at it.
+
+    Raises:
+        InputError: no relevant item in some test window.
+        ConfigError: a setting that does not fit the data.
+    """
+    splits = _splits(config, as_of)
     chosen = _best_by_kind(trials)
-
-    test = windows(splits.test)
+    test = _windows(histories, config, splits.test)
     models = {
         kind: _fitted(trial.config, test[0].history, attributes) for kind, trial in chosen.items()
     }
@@ -108,6 +153,24 @@ def fit_recommenders(
         interactions=_interactions(everything, config),
         as_of=as_of,
     )
+
+
+def _splits(config: RecommenderTrainingConfig, as_of: datetime) -> TimeSplits:
+    return time_splits(
+        as_of,
+        horizon_days=config.horizon_days,
+        test_weeks=config.test_weeks,
+        validation_weeks=config.validation_weeks,
+    )
+
+
+def _windows(
+    histories: Histories, config: RecommenderTrainingConfig, cutoffs: Sequence[datetime]
+) -> list[Window]:
+    horizon = timedelta(days=config.horizon_days)
+    return [
+        window_at(histories, cut, horizon=horizon, targets=config.target_events) for cut in cutoffs
+    ]
 
 
 def _refuse_too_few(
@@ -137,20 +200,6 @@ def _fitted(
 ) -> Recommender[Any]:
     _log.info("fitting %s", config.kind)
     return build(config).fit(history, attributes=attributes)
-
-
-def _try(
-    candidate: RecommenderConfig,
-    windows: Sequence[Window],
-    config: RecommenderTrainingConfig,
-    attributes: ItemAttributes | None,
-) -> Trial:
-    model = _fitted(candidate, windows[0].history, attributes)
-    values = [
-        ndcg_at_k(_lists(model, window, config), window.relevant["all"], k=config.k)
-        for window in windows
-    ]
-    return Trial(candidate, _mean(np.concatenate(values)))
 
 
 def _mean(values: FloatArray) -> float:
