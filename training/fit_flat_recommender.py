@@ -154,13 +154,13 @@ def fit_table(rows: Interactions, config: FlatRecommenderConfig) -> FlatComparis
         train = random_by_item(rows.item, train_share=split.train_share, rng=rng)
         own = everything[train]
         inner = random_by_item(rows.item[own], train_share=split.train_share, rng=rng)
-        judge = _table_round(rows, own[inner], own[~inner], config)
+        judge = table_round(rows, own[inner], own[~inner], config)
         best = _choose(judge, config)
         chosen.append({kind: setting for kind, (setting, _) in best.items()})
         inside.append({kind: value for kind, (_, value) in best.items()})
-        rounds.append(_table_round(rows, own, everything[~train], config))
+        rounds.append(table_round(rows, own, everything[~train], config))
     whole = rows.histories(everything, event=config.event).everyone(rows.end)
-    return _compared(rounds, chosen, inside, whole, config)
+    return judge_on_test(rounds, chosen, inside, whole, config)
 
 
 def fit_sessions(
@@ -170,23 +170,21 @@ def fit_sessions(
     split = config.split
     if not isinstance(split, NextItemSplit):
         raise TypeError(f"sessions are judged by the next item, not by {split.kind}")
-    everything = np.arange(len(sessions.item))
-    stays, held_out = last_prefixes(
-        sessions,
-        share=split.validation_share,
-        rows=split.validation_rows,
-        rng=np.random.default_rng(config.seed),
-    )
-    best = _choose(_session_round(sessions, stays, held_out, config), config)
-    whole = _session_round(sessions, everything, pairs, config)
+    best = _choose(last_sessions_round(sessions, split, config), config)
+    whole = session_round(sessions, np.arange(len(sessions.item)), pairs, config)
     chosen = {kind: setting for kind, (setting, _) in best.items()}
     inside = {kind: value for kind, (_, value) in best.items()}
-    return _compared([whole], [chosen], [inside], whole.train, config)
+    return judge_on_test([whole], [chosen], [inside], whole.train, config)
 
 
-def _table_round(
+def table_round(
     rows: Interactions, train: IntArray, test: IntArray, config: FlatRecommenderConfig
 ) -> Round:
+    """Learn from some rows of a table, want those of others.
+
+    Raises:
+        InputError: no test row belongs to a person with training rows.
+    """
     histories = rows.histories(train, event=config.event)
     everyone = histories.everyone(rows.end)
     persons = np.unique(rows.person[train])
@@ -203,9 +201,23 @@ def _table_round(
     return Round(everyone, everyone, relevant, persons, rows.item_ids)
 
 
-def _session_round(
+def last_sessions_round(
+    sessions: Interactions, split: NextItemSplit, config: FlatRecommenderConfig
+) -> Round:
+    """Learn from all training sessions but the last, want the next item of prefixes of those."""
+    stays, held_out = last_prefixes(
+        sessions,
+        share=split.validation_share,
+        rows=split.validation_rows,
+        rng=np.random.default_rng(config.seed),
+    )
+    return session_round(sessions, stays, held_out, config)
+
+
+def session_round(
     sessions: Interactions, train: IntArray, pairs: SessionPairs, config: FlatRecommenderConfig
 ) -> Round:
+    """Learn from some rows of the sessions, want the next item of each pair."""
     prefixes = pairs.prefixes
     rows = prefixes.histories(np.arange(len(prefixes.item)), event=config.event)
     relevant = Relevant.from_pairs(
@@ -228,14 +240,14 @@ def _choose(
     best: dict[str, tuple[RecommenderConfig, float]] = {}
     for candidate in config.settings():
         _log.info("trying %s", candidate.kind)
-        values = _judged(build(candidate).fit(inner.train), inner, config)[:, metric]
+        values = judged(build(candidate).fit(inner.train), inner, config)[:, metric]
         value = float(np.nanmean(values))
         if candidate.kind not in best or value > best[candidate.kind][1]:
             best[candidate.kind] = (candidate, value)
     return best
 
 
-def _judged(model: Recommender[Any], judge: Round, config: FlatRecommenderConfig) -> FloatArray:
+def judged(model: Recommender[Any], judge: Round, config: FlatRecommenderConfig) -> FloatArray:
     """Every metric of every list, shape (n_lists, n_metrics), NaN = nothing wanted."""
     barred = None if config.show_seen else model.seen(judge.history)
     ranked = model.recommend(judge.history, k=config.k, barred=barred)
@@ -246,13 +258,22 @@ def _judged(model: Recommender[Any], judge: Round, config: FlatRecommenderConfig
     )
 
 
-def _compared(
+def judge_on_test(
     rounds: Sequence[Round],
     chosen: Sequence[Mapping[str, RecommenderConfig]],
     inside: Sequence[Mapping[str, float]],
     whole: AsOf,
     config: FlatRecommenderConfig,
 ) -> FlatComparison:
+    """Judge the chosen setting of each kind on every round, and fit the champion on all rows.
+
+    Args:
+        rounds: what is learned from and judged on.
+        chosen: setting by kind, for each round.
+        inside: what the settings were worth inside the training rows, for each round; the champion is chosen by it.
+        whole: all rows, one row per person.
+        config: metrics and intervals.
+    """
     kinds = list(chosen[0])
     champion = max(kinds, key=lambda kind: np.mean([values[kind] for values in inside]))
     results = tuple(_result(kind, rounds, chosen, config) for kind in kinds)
@@ -274,7 +295,7 @@ def _result(
     values, units = [], []
     for judge, settings in zip(rounds, chosen, strict=True):
         _log.info("judging %s", kind)
-        values.append(_judged(build(settings[kind]).fit(judge.train), judge, config))
+        values.append(judged(build(settings[kind]).fit(judge.train), judge, config))
         units.append(judge.unit)
     names = [f"{name}_at_{config.k}" for name in METRICS]
     resampled = _resampled(values, units, config)
