@@ -63,6 +63,13 @@ class Round:
     unit: IntArray
     item_ids: TextArray
 
+    def take(self, rows: IntArray) -> Round:
+        """The same model on some of the lists, shape (n_taken,), rising."""
+        taken = np.isin(self.relevant.row, rows)
+        wanted = np.searchsorted(rows, self.relevant.row[taken])
+        relevant = Relevant(wanted, self.relevant.item[taken], len(rows))
+        return Round(self.train, self.history.take(rows), relevant, self.unit[rows], self.item_ids)
+
 
 @dataclass(frozen=True)
 class FlatResult:

@@ -15,7 +15,7 @@ from training.tracking import PARAMETERS, TRACKED, track_run
 
 TRAIN_FLAT_RECOMMENDER: Final = "train-recommender"
 _BUNDLE: Final = "bundle"
-_PROJECT: Final = "recommender"
+FLAT_PROJECT: Final = "recommender"
 
 
 def flat_recommender_workspace(config: FlatRecommenderConfig, *, folder: Path) -> Workspace:
@@ -60,15 +60,16 @@ def train_flat_recommender(config: FlatRecommenderConfig, *, folder: Path) -> Ru
     run = workspace.carry_out(
         TRAIN_FLAT_RECOMMENDER,
         compute,
-        config=_content_config(config),
+        config=content_config(config),
         inputs={"data": content},
         layer="training",
     )
-    track_run(run, folder=workspace.root, project=_PROJECT, models={_PROJECT: run.path / _BUNDLE})
+    models = {FLAT_PROJECT: run.path / _BUNDLE}
+    track_run(run, folder=workspace.root, project=FLAT_PROJECT, models=models)
     return run
 
 
-def _content_config(config: FlatRecommenderConfig) -> FlatRecommenderConfig:
+def content_config(config: FlatRecommenderConfig) -> FlatRecommenderConfig:
     """The config without what does not change the result: where the output goes and where the files lie."""
     paths = (
         {"path": ""} if isinstance(config.data, InteractionTableData) else {"path": "", "test": ""}
