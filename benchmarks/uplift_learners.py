@@ -19,7 +19,8 @@ from training.metrics.uplift_comparison import RepeatedEstimate, over_splits
 from training.uplift.base import TrialRows
 from training.uplift.base_models.boosted import BoostedConfig
 from training.uplift.base_models.linear import LinearConfig
-from training.uplift.config import FlatTableData, RandomSplit, UpliftTrainingConfig
+from training.uplift.config import RandomSplit, UpliftTrainingConfig
+from training.uplift.data_config import FlatTableData
 from training.uplift.doubly_robust import doubly_robust_scores
 from training.uplift.encoding import FeatureEncoding
 from training.uplift.holdout import split_rows

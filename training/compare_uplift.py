@@ -25,6 +25,7 @@ COMPARED: Final = ("qini_per_head", "autoc", "uplift_at_30", "calibration_slope"
 _METRICS_FILE: Final = "metrics.json"
 _SHOWN: Final = 12
 _FEWEST: Final = 2
+_OBSERVATIONAL: Final = "observational, adjusted for the features and not measured; "
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +59,7 @@ class Comparison:
         value: of the run.
         difference: paired, run minus baseline.
         adjusted_p: Holm's, over all runs and contrasts of one metric; NaN where nothing differs.
-        randomised: False = no figure here is lift.
+        design: whether a lot was drawn; the runs share it.
     """
 
     contrast: str
@@ -68,7 +69,7 @@ class Comparison:
     value: Estimate
     difference: Estimate
     adjusted_p: float
-    randomised: bool
+    design: str
 
 
 def read_run(folder: Path) -> StoredRun:
@@ -176,7 +177,7 @@ def _compare(first: StoredRun, run: StoredRun, contrast: str, metric: str) -> Co
         measure(metric, effect, score, clusters=clusters),
         paired_difference(metric, effect, score, baseline, clusters=clusters),
         float("nan"),
-        first.metrics["design"] == "randomised",
+        first.metrics["design"],
     )
 
 
@@ -199,7 +200,7 @@ def comparison_lines(found: Sequence[Comparison], *, as_json: bool) -> list[str]
     """The comparisons as lines for a person, or as one JSON object each."""
     if as_json:
         return [" ".join(to_json(asdict(row)).split()) for row in found]
-    caveat = "" if found[0].randomised else "observational, no figure here is lift; "
+    caveat = "" if found[0].design == "randomised" else _OBSERVATIONAL
     title = (
         f"{caveat}each run against {found[0].baseline}, paired on the same test rows, "
         "95 % intervals, Holm over the lines of one metric"

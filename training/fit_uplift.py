@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from features.arrays import BoolArray
 from training.experiments.checks import (
+    SampleRatioCheck,
     TwoArmsCheck,
     check_sample_ratio,
     check_two_arms,
     require_sample_ratio,
 )
-from training.experiments.lift import estimate_lift
-from training.uplift.base import OutcomeKind
+from training.uplift.average_effects import average_effects
 from training.uplift.config import UpliftTrainingConfig
 from training.uplift.contrast import (
     Contrast,
@@ -25,12 +25,14 @@ from training.uplift.contrast import (
     judge,
     repeat,
 )
+from training.uplift.data_config import FlatTableData
 from training.uplift.evaluation import require_blind_score
 from training.uplift.explanation import explain_score
 from training.uplift.holdout import split_rows
-from training.uplift.results import AverageEffect, ContrastResult, UpliftResult, score_table
+from training.uplift.propensity import Overlap, estimate_propensities, measure_overlap
+from training.uplift.results import ContrastResult, UpliftResult, score_table
 from training.uplift.rows import UpliftRows
-from training.uplift.screening import screen_features
+from training.uplift.screening import DroppedFeature, screen_features
 
 
 def fit_uplift(rows: UpliftRows, config: UpliftTrainingConfig) -> UpliftResult:
@@ -41,21 +43,21 @@ def fit_uplift(rows: UpliftRows, config: UpliftTrainingConfig) -> UpliftResult:
     it holds one fitted again on all rows, whose own figures are unknown.
 
     Raises:
-        GateError: sample-ratio mismatch, or a score that predicts the assignment; nothing is reported then.
+        GateError: sample-ratio mismatch, a feature or a score that predicts a random assignment, or estimated
+            probabilities without overlap; nothing is reported then.
         InputError: a part without rows of an arm.
         SchemaError: a feature that is neither number nor text.
     """
-    sample_ratio = check_sample_ratio(rows.arm, rows.probability, arms=rows.arms)
-    require_sample_ratio(sample_ratio, source=rows.source)
+    rows, sample_ratio = checked_assignment(rows, config)
     train, test = split_rows(rows, config.split, target=config.target)
     names = _names(rows.arms[1:])
     return UpliftResult(
         rows=len(rows),
         persons=None if rows.group is None else len(np.unique(rows.group)),
-        randomised=config.data.randomised,
+        design=config.data.design,
         sample_ratio=sample_ratio,
         two_arms=_two_arms(rows),
-        effects=average_effects(rows, config.data.outcomes),
+        effects=average_effects(rows, config),
         contrasts=[
             _fit_contrast(rows, train, test, config=config, treated=position, name=name)
             for position, name in enumerate(names, start=1)
@@ -63,27 +65,31 @@ def fit_uplift(rows: UpliftRows, config: UpliftTrainingConfig) -> UpliftResult:
     )
 
 
-def average_effects(rows: UpliftRows, outcomes: dict[str, OutcomeKind]) -> list[AverageEffect]:
-    """Intention-to-treat effects: each treated arm against the control, all together, and against each other."""
-    found = []
-    for treated, control in _contrasts(len(rows.arms)):
-        kept, is_treated, probability = rows.contrast(treated, control)
-        clusters = None if rows.group is None else rows.group[kept]
-        for outcome, kind in outcomes.items():
-            values = rows.outcomes[outcome][kept]
-            lift = estimate_lift(values, is_treated, probability=probability, clusters=clusters)
-            label = " + ".join(rows.arms[position] for position in treated)
-            found.append(AverageEffect(label, rows.arms[control], outcome, kind, lift))
-    return found
+def checked_assignment(
+    rows: UpliftRows, config: UpliftTrainingConfig
+) -> tuple[UpliftRows, SampleRatioCheck | None]:
+    """Rows with the probability of every arm: estimated, or known and then checked against the numbers assigned.
+
+    Raises:
+        GateError: sample-ratio mismatch, or estimated probabilities without overlap.
+    """
+    data = config.data
+    if isinstance(data, FlatTableData) and data.estimated:
+        return estimate_propensities(rows, data.propensity), None
+    sample_ratio = check_sample_ratio(rows.arm, rows.probability, arms=rows.arms)
+    require_sample_ratio(sample_ratio, source=rows.source)
+    return rows, sample_ratio
 
 
-def _contrasts(n_arms: int) -> Iterator[tuple[list[int], int]]:
-    """Treated arms and the arm compared with, as positions; 0 is the control."""
-    others = range(1, n_arms)
-    yield from (([position], 0) for position in others)
-    if n_arms > 2:  # noqa: PLR2004 - with one treated arm there is no more to compare
-        yield list(others), 0
-        yield from (([a], b) for a in others for b in others if a < b)
+def contrast_with(
+    rows: UpliftRows, config: UpliftTrainingConfig, treated: int
+) -> tuple[Contrast, BoolArray, list[DroppedFeature]]:
+    """A treated arm and the control, without useless features; which rows those are; and what was left out."""
+    kept, is_treated, probability = rows.contrast([treated], 0)
+    inside = rows.subset(kept)
+    dropped = screen_features(inside.features)
+    inside = inside.without({feature.name for feature in dropped})
+    return Contrast(inside, is_treated, probability, config, treated), kept, dropped
 
 
 def _fit_contrast(
@@ -95,14 +101,12 @@ def _fit_contrast(
     treated: int,
     name: str,
 ) -> ContrastResult:
-    kept, is_treated, probability = rows.contrast([treated], 0)
-    inside, train, test = rows.subset(kept), train[kept], test[kept]
-    dropped = screen_features(inside.features)
-    inside = inside.without({feature.name for feature in dropped})
-    contrast = Contrast(inside, is_treated, probability, config, treated)
+    contrast, kept, dropped = contrast_with(rows, config, treated)
+    inside, train, test = contrast.rows, train[kept], test[kept]
     balance, assignment = check_features(contrast)
     judged = judge(contrast, train, test, seed=first_seed(config))
-    require_blind_score(judged.evaluation.treated_share, balance, source=rows.source)
+    if not config.data.observational:
+        require_blind_score(judged.evaluation.treated_share, balance, source=rows.source)
     scores = score_table(contrast, name, train, test, judged)
     model = judged.model
     if config.refit:
@@ -117,6 +121,7 @@ def _fit_contrast(
         dropped,
         assignment,
         repeat(contrast, judged.evaluation),
+        _overlap(contrast),
         explain_score(
             judged.model.encoding.encode(inside.features, source=inside.source)[test],
             judged.uplift[test],
@@ -124,6 +129,16 @@ def _fit_contrast(
             categorical=judged.model.encoding.categorical,
         ),
     )
+
+
+def _overlap(contrast: Contrast) -> Overlap | None:
+    """How far the arms overlap; in a randomised test they do by design."""
+    if not contrast.config.data.observational:
+        return None
+    clipped = contrast.rows.clipped
+    if clipped is None:
+        clipped = np.zeros(len(contrast.rows), dtype=np.bool_)
+    return measure_overlap(contrast.is_treated, contrast.probability, clipped)
 
 
 def _two_arms(rows: UpliftRows) -> TwoArmsCheck | None:

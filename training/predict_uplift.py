@@ -18,13 +18,18 @@ from training.uplift.model import UpliftFacts, UpliftModel
 
 FORMATS: Final = (".parquet", ".csv")
 
+_OBSERVATIONAL: Final = (
+    "observational: the model learned from rows that no lot was drawn for; its uplift is adjusted for the features, "
+    "not measured"
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
     """Scores of the rows of one file.
 
     Attributes:
-        table: line of the input, uplift and expected outcome without treatment, in units of the outcome per row.
+        table: line of the input, design of the data the model learned from, uplift and expected outcome without treatment, in units of the outcome per row.
         refused: lines that could not be read (too few or too many fields).
         facts: what the model is about.
         drift: every feature against the training rows, largest shift first.
@@ -45,7 +50,8 @@ class Prediction:
             f"mean {np.mean(uplift):.6g}, from {np.min(uplift):.6g} to {np.max(uplift):.6g}"
         )
         shifted = [drift for drift in self.drift if drift.drifted or drift.unknown > 0]
-        return [count, level, *(_warning(drift) for drift in shifted)]
+        basis = [] if facts.design == "randomised" else [_OBSERVATIONAL]
+        return [count, level, *basis, *(_warning(drift) for drift in shifted)]
 
 
 def _warning(drift: FeatureDrift) -> str:
@@ -74,6 +80,7 @@ def predict_file(bundle: Path, path: Path, *, separator: str = ",") -> Predictio
     table = pa.table(
         {
             c.LINE: flat.line,
+            c.DESIGN: pa.array([model.facts.design] * len(matrix), pa.string()),
             c.UPLIFT: model.learner.predict(matrix),
             c.BASE_OUTCOME: model.learner.predict_control(matrix),
         }

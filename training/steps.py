@@ -23,8 +23,9 @@ from training.recommender_config import RecommenderTrainingConfig
 from training.recommenders.attributes import ItemAttributes
 from training.tracking import PARAMETERS, TRACKED, track_run
 from training.train_flat import TRAIN_UPLIFT, content_config, uplift_bundles, write_uplift
-from training.uplift.config import HistoriesData, UpliftTrainingConfig
-from training.uplift.rows import rows_from_histories
+from training.uplift.config import UpliftTrainingConfig
+from training.uplift.data_config import HistoriesData
+from training.uplift.rows import UpliftRows, rows_from_histories
 
 TRAIN_RECOMMENDER: Final = "train-recommender"
 MEASURE: Final = "measure"
@@ -91,20 +92,12 @@ def train_uplift(project: Project, config: UpliftTrainingConfig) -> Run:
         raise TypeError("train_uplift reads histories; see train_flat for flat tables")
 
     def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
-        assignments = simulated.read(ASSIGNMENTS)
-        chosen = assignments.filter(pc.equal(assignments[c.EXPERIMENT_ID], data.experiment))
-        table = uplift_set(chosen, simulated.read(OUTCOMES), load_histories(built))
-        rows = rows_from_histories(
-            table,
-            data,
-            features=UPLIFT_FEATURES,
-            source=str(simulated.path / "assignments.parquet"),
-        )
+        rows = campaign_rows(built, simulated, data)
         result = fit_uplift(rows, config)
         write_uplift(result, writer, extra={"experiment": data.experiment})
         judged = result.contrasts[0].evaluation
         figures |= {
-            "rows": table.num_rows,
+            "rows": len(rows),
             "test_rows": judged.n_rows,
             "qini_per_head": judged.qini.value,
             "qini_low": judged.qini.low,
@@ -122,6 +115,19 @@ def train_uplift(project: Project, config: UpliftTrainingConfig) -> Run:
     (bundle,) = uplift_bundles(run).values()
     track_run(run, folder=workspace.root, project=project.config.name, models={UPLIFT: bundle})
     return run
+
+
+def campaign_rows(built: Run, simulated: Run, data: HistoriesData) -> UpliftRows:
+    """The recorded campaign as rows of an uplift training: features as of each assignment, and what followed."""
+    assignments = simulated.read(ASSIGNMENTS)
+    chosen = assignments.filter(pc.equal(assignments[c.EXPERIMENT_ID], data.experiment))
+    table = uplift_set(chosen, simulated.read(OUTCOMES), load_histories(built))
+    return rows_from_histories(
+        table,
+        data,
+        features=UPLIFT_FEATURES,
+        source=str(simulated.path / "assignments.parquet"),
+    )
 
 
 def measure(project: Project, config: OverlayConfig) -> Run:

@@ -14,13 +14,14 @@ from features.tables import REJECTS
 from training.fit_uplift import fit_uplift
 from training.reports.uplift import card_text, uplift_page
 from training.tracking import TRACKED, track_run
-from training.uplift.config import FlatTableData, UpliftTrainingConfig
+from training.uplift.config import ColumnSplit, UpliftTrainingConfig
+from training.uplift.data_config import FlatTableData
 from training.uplift.results import UpliftResult
-from training.uplift.rows import rows_from_flat_table
+from training.uplift.rows import UpliftRows, rows_from_flat_table
 
 TRAIN_UPLIFT: Final = "train-uplift"
 _BUNDLE: Final = "bundle"
-_PROJECT: Final = "uplift"
+UPLIFT_PROJECT: Final = "uplift"
 
 
 def train_flat(config: UpliftTrainingConfig, *, folder: Path) -> Run:
@@ -54,7 +55,7 @@ def train_flat(config: UpliftTrainingConfig, *, folder: Path) -> Run:
     flat = read_flat_table((folder / data.path).resolve(), separator=data.separator)
 
     def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
-        rows, judged = rows_from_flat_table(flat, data)
+        rows, judged = flat_rows(flat, data, config)
         result = fit_uplift(rows, config)
         counts = _counts(judged)
         write_uplift(result, writer, extra=counts)
@@ -70,8 +71,16 @@ def train_flat(config: UpliftTrainingConfig, *, folder: Path) -> Run:
         layer="training",
     )
     models = {f"uplift_{name}": bundle for name, bundle in uplift_bundles(run).items()}
-    track_run(run, folder=workspace.root, project=_PROJECT, models=models)
+    track_run(run, folder=workspace.root, project=UPLIFT_PROJECT, models=models)
     return run
+
+
+def flat_rows(
+    flat: FlatTable, data: FlatTableData, config: UpliftTrainingConfig
+) -> tuple[UpliftRows, FlatTable]:
+    """The rows of a file, and the file with its rejects."""
+    column = config.split.column if isinstance(config.split, ColumnSplit) else None
+    return rows_from_flat_table(flat, data, split_column=column)
 
 
 def flat_workspace(config: UpliftTrainingConfig, *, folder: Path) -> Workspace:

@@ -68,7 +68,7 @@ def test_holm_is_over_the_runs(sample):
     ("changes", "text"),
     [
         ({"data": "d2"}, "differ in data"),
-        ({"design": "observational: no figure here is lift"}, "differ in design"),
+        ({"design": "observational"}, r"differ in design \(randomised and observational\)"),
         ({"outcome": "spend"}, r"differ in outcome and arms .*'spend \(binary\), mail over none'"),
         ({"line": np.arange(1, 2_001)}, "differ in test rows"),
     ],
@@ -95,8 +95,10 @@ def test_lines_for_persons_and_programs(sample):
     assert len(lines) == 2 + len(COMPARED)
     record = json.loads(comparison_lines(found, as_json=True)[0])
     assert (record["metric"], record["run"], record["baseline"]) == ("qini_per_head", "b", "a")
-    hidden = comparison_lines([replace(found[0], randomised=False)], as_json=False)
-    assert hidden[0].startswith("observational, no figure here is lift")
+    hidden = comparison_lines([replace(found[0], design="observational")], as_json=False)
+    assert hidden[0].startswith(
+        "observational, adjusted for the features and not measured; each run"
+    )
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):

@@ -77,7 +77,7 @@ def test_a_planted_effect_is_found_and_beats_random_and_propensity():
     assert judged.qini_over_baseline.low > 0
     assert judged.bins[0].effect.low > judged.bins[-1].effect.high
     assert judged.treated_share.passed
-    assert result.effects[0].lift.low < 0.2 < result.effects[0].lift.high
+    assert result.effects[0].estimate.low < 0.2 < result.effects[0].estimate.high
 
 
 def test_evaluation_uses_test_rows_only():
@@ -151,7 +151,7 @@ def test_intervals_are_clustered_where_persons_have_several_rows():
     )
     once, twice = (fit_uplift(r, config()) for r in (rows, both))
     # every row written twice carries no new information
-    assert twice.effects[0].lift.se == pytest.approx(once.effects[0].lift.se, rel=0.01)
+    assert twice.effects[0].estimate.se == pytest.approx(once.effects[0].estimate.se, rel=0.01)
     assert twice.persons == 2_000
     assert twice.two_arms.passed
     judged = twice.contrasts[0].evaluation
@@ -238,9 +238,9 @@ def test_too_few_rows_are_refused():
 
 
 def test_an_observational_table_is_not_called_lift():
-    data = config().data.model_copy(update={"randomised": False})
+    data = config().data.model_copy(update={"observational": True})
     result = fit_uplift(trial(2_000), config().model_copy(update={"data": data}))
-    assert result.metrics()["design"] == "observational: no figure here is lift"
+    assert result.metrics()["design"] == "observational"
 
 
 def test_arm_names_become_safe_file_names():
@@ -271,10 +271,10 @@ def test_hillstrom_average_effects_cover_every_contrast(hillstrom):
     """Effects by the published table: base, treated, difference; see the lift tests for SE and intervals."""
     found = {
         (e.treated, e.control, e.outcome): (
-            round(e.lift.base_mean, 6),
-            round(e.lift.treated_mean, 6),
-            round(e.lift.effect, 6),
-            round(e.lift.se, 6),
+            round(e.estimate.base_mean, 6),
+            round(e.estimate.treated_mean, 6),
+            round(e.estimate.effect, 6),
+            round(e.estimate.se, 6),
         )
         for e in hillstrom.effects
     }

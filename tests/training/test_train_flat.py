@@ -1,6 +1,7 @@
 """A flat-table training leaves a finished run, once, and nothing at all when a gate says no."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 from features import columns as c
 from features.config import load_config
 from features.errors import ConfigError, GateError, InputError
+from training.compare_uplift import compare_runs, comparison_lines, read_run
+from training.predict_uplift import predict_file
 from training.train_flat import TRAIN_UPLIFT, train_flat
 from training.uplift.config import UpliftTrainingConfig
 from training.uplift.model import UpliftModel
@@ -68,7 +71,16 @@ def test_a_run_holds_metrics_scores_curves_rejects_and_bundles(folder):
         1,
     )
     scores = pq.read_table(run.path / "scores.parquet")
-    columns = [c.LINE, c.CONTRAST, c.SPLIT, c.ARM, c.UPLIFT, c.BASE_OUTCOME, c.EFFECT_SCORE]
+    columns = [
+        c.LINE,
+        c.CONTRAST,
+        c.SPLIT,
+        c.DESIGN,
+        c.ARM,
+        c.UPLIFT,
+        c.BASE_OUTCOME,
+        c.EFFECT_SCORE,
+    ]
     assert scores.column_names == columns
     tested = [split == "test" for split in scores[c.SPLIT].to_pylist()]
     assert scores[c.EFFECT_SCORE].is_valid().to_pylist() == tested
@@ -79,6 +91,47 @@ def test_a_run_holds_metrics_scores_curves_rejects_and_bundles(folder):
     ]
     model = UpliftModel.load(run.path / "bundle" / "mail")
     assert model.facts.treated == "mail"
+
+
+OBSERVED = ("data.probability=estimate", "data.observational=true")
+
+
+def write_observed(folder, *, n=2_000):
+    """Elder people are treated more often and visit more often; the treatment does nothing."""
+    rng = np.random.default_rng(0)
+    age = rng.normal(size=n)
+    treated = rng.random(n) < 1 / (1 + np.exp(-age))
+    visit = rng.random(n) < 1 / (1 + np.exp(1 - age))
+    lines = [
+        f"{'mail' if t else 'none'},{a:.3f},{int(v)},{'train' if k % 2 else 'test'}"
+        for k, (t, a, v) in enumerate(zip(treated, age, visit, strict=True))
+    ]
+    (folder / "data.csv").write_text("arm,age,visit,part\n" + "\n".join(lines) + "\n")
+
+
+def test_without_a_lot_every_output_says_so_and_none_speaks_of_lift(folder):
+    write_observed(folder)
+    run = train(folder, *OBSERVED)
+    metrics = json.loads((run.path / "metrics.json").read_text())
+    assert metrics["design"] == metrics["contrasts"]["mail"]["design"] == "observational"
+    assert metrics["checks"]["sample_ratio"] is None
+    (effect,) = metrics["average_effects"]
+    assert effect["estimand"] == "ATE, adjusted for the features"
+    assert effect["low"] < 0 < effect["high"]
+    overlap = metrics["contrasts"]["mail"]["overlap"]
+    assert sum(overlap["treated_counts"]) == overlap["n_treated"]
+    assert overlap["auc"] == pytest.approx(0.7, abs=0.05)
+    prediction = predict_file(run.path / "bundle" / "mail", folder / "data.csv")
+    for table in (pq.read_table(run.path / "scores.parquet"), prediction.table):
+        assert set(table[c.DESIGN].to_pylist()) == {"observational"}
+    texts = [(run.path / name).read_text() for name in ("report.html", "model_card.md")]
+    texts.append("\n".join(prediction.lines()))
+    other = train(folder, *OBSERVED, "learner.base.n_trees=6")
+    runs = [read_run(run.path), read_run(other.path)]
+    texts.append("\n".join(comparison_lines(compare_runs(runs), as_json=False)))
+    assert all("bservational" in text for text in texts)
+    texts.append((run.path / "metrics.json").read_text())
+    assert not [text for text in texts if re.search(r"\blift\b", text, re.IGNORECASE)]
 
 
 def test_a_file_without_rejects_leaves_an_empty_table_of_them(folder):

@@ -14,6 +14,11 @@ from training.reports.page import UNKNOWN, number, percent, render_page, trusted
 _RANKINGS: Final = {"uplift": "ranked by uplift", "expected outcome": "ranked by expected outcome"}
 _TOP: Final = 8
 
+OBSERVATIONAL: Final = (
+    "Observational: the treatment was not drawn by lot. Every figure rests on estimated probabilities and on the features; "
+    "whatever else steered the treatment is in the figures too."
+)
+
 
 def uplift_page(metrics: Mapping[str, Any], curves: pd.DataFrame) -> str:
     """One self-contained HTML page.
@@ -31,14 +36,15 @@ def uplift_page(metrics: Mapping[str, Any], curves: pd.DataFrame) -> str:
         {
             "title": f"Uplift on {first['outcome']}",
             "lead": f"{number(population['rows'])} assigned rows; rankings are judged on rows that no model has seen.",
-            "caution": ""
+            "caution": "" if randomised else OBSERVATIONAL,
+            "effects_title": "What the treatment changed on average"
             if randomised
-            else "The treatment was not randomised: no figure here is lift.",
+            else "Difference between the arms, adjusted for the features",
             "effects": [_effect_row(row) for row in metrics["average_effects"]],
             "effects_note": "Everybody assigned, train and test rows: "
             + metrics["average_effects"][0]["convention"]
             + ". "
-            + _sample_ratio(metrics["checks"]["sample_ratio"]),
+            + _assignment(metrics),
             "contrasts": [
                 _contrast(name, contrast, curves[curves[c.CONTRAST] == name], metrics)
                 for name, contrast in contrasts.items()
@@ -57,9 +63,10 @@ def model_card(metrics: Mapping[str, Any]) -> dict[str, str]:
     return {
         "Population": f"{number(population['rows'])} rows assigned to {arms} or '{first['control']}'"
         + (f", of {number(population['persons'])} persons" if population["persons"] else ""),
-        "Estimand": f"effect of being assigned to {arms} instead of '{first['control']}' on {first['outcome']} "
-        f"({first['outcome_kind']}), per row, whether or not the treatment reached it (intention to treat)",
-        "Design": f"{metrics['design']}; known assignment probabilities",
+        "Estimand": _estimand(metrics, arms),
+        "Design": "randomised; known assignment probabilities"
+        if metrics["design"] == "randomised"
+        else f"{OBSERVATIONAL} {_assignment(metrics)}",
         "Learner": ", ".join(sorted({item["learner"] for item in contrasts})),
         "Judged on": "; ".join(
             f"'{item['treated']}': {number(item['test']['n_rows'])} test rows, Qini per head "
@@ -69,8 +76,13 @@ def model_card(metrics: Mapping[str, Any]) -> dict[str, str]:
         "Verdict": "; ".join(f"'{item['treated']}': {item['verdict']}" for item in contrasts),
         "Features": ", ".join(item["feature"] for item in first["explanation"]["features"])
         or "the score is the same for everybody",
-        "Must not be used for": "people, treatments, outcomes or times unlike those of the test; statements about single "
-        "persons; calling the score a likelihood to respond; claims of lift without a new randomised holdout",
+        "Must not be used for": "people, treatments, outcomes or times unlike those of the data; statements about single "
+        "persons; calling the score a likelihood to respond; "
+        + (
+            "claims of lift without a new randomised holdout"
+            if metrics["design"] == "randomised"
+            else "claims that the treatment caused anything: only a randomised test can show that"
+        ),
     }
 
 
@@ -80,8 +92,38 @@ def card_text(metrics: Mapping[str, Any]) -> str:
     return "# Model card\n\n" + "\n".join(sections)
 
 
-def _sample_ratio(check: Mapping[str, Any]) -> str:
+def _estimand(metrics: Mapping[str, Any], arms: str) -> str:
+    first = next(iter(metrics["contrasts"].values()))
+    outcome = f"{first['outcome']} ({first['outcome_kind']})"
+    if metrics["design"] == "randomised":
+        return (
+            f"effect of being assigned to {arms} instead of '{first['control']}' on {outcome}, per row, "
+            "whether or not the treatment reached it (intention to treat)"
+        )
+    return (
+        f"difference in {outcome} per row between {arms} and '{first['control']}', adjusted for the features; an effect "
+        "only if the features hold everything that steered both treatment and outcome"
+    )
+
+
+def _assignment(metrics: Mapping[str, Any]) -> str:
+    """What is known of the assignment: checked against the recorded probabilities, or how far the arms overlap."""
+    check = metrics["checks"]["sample_ratio"]
+    if check is None:
+        return "Probabilities are estimated: " + "; ".join(
+            f"'{item['treated']}': {_overlap(item['overlap'])}"
+            for item in metrics["contrasts"].values()
+        )
     return f"Sample-ratio check passed (chi-square {check['chi2']:.2f}, p {check['p_value']:.3f})."
+
+
+def _overlap(overlap: Mapping[str, Any]) -> str:
+    return (
+        f"{percent(overlap['share_clipped'])} of the rows clipped, from {number(overlap['smallest'], 3)} to "
+        f"{number(overlap['largest'], 3)}, AUC {number(overlap['auc'], 3)}; {number(overlap['n_treated'])} treated and "
+        f"{number(overlap['n_control'])} other rows are worth {number(overlap['effective_treated'], 0)} and "
+        f"{number(overlap['effective_control'], 0)} of equal weight"
+    )
 
 
 def _effect_row(row: Mapping[str, Any]) -> dict[str, str]:
@@ -315,12 +357,13 @@ def _share_table(test: Mapping[str, Any]) -> dict[str, Any]:
     rows = zip(check["n_rows"], check["observed"], check["expected"], strict=True)
     return {
         "title": "Treated share by score bin",
-        "head": ["bin", "rows", "treated", "expected from the known probability"],
+        "head": ["bin", "rows", "treated", "expected from the probability"],
         "rows": [
             [str(k), number(n), number(seen), number(due, 1)]
             for k, (n, seen, due) in enumerate(rows, start=1)
         ],
-        "note": f"A score made of what was known before a random assignment cannot predict it: chi-square "
+        "note": "A score made of what was known before a random assignment cannot predict it; where probabilities are "
+        "estimated, a small p says that they fit badly along the score: chi-square "
         f"{check['chi2']:.1f}, {check['df']} degrees of freedom, p {check['p_value']:.3f}.",
     }
 

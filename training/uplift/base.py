@@ -11,6 +11,9 @@ from features.arrays import BoolArray, FloatArray, IntArray
 
 OutcomeKind = Literal["binary", "continuous"]
 
+Design = Literal["randomised", "observational"]
+"""Whether a lot was drawn. Without one, figures rest on the features holding all that steered the assignment."""
+
 
 @dataclass(frozen=True, eq=False)
 class TrialRows:

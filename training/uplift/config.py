@@ -1,4 +1,4 @@
-"""The config of an uplift training: where the rows come from, what is learned, how it is judged."""
+"""The config of an uplift training: what is learned from which rows, and how it is judged."""
 
 from __future__ import annotations
 
@@ -7,123 +7,11 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from features.config import BaseConfig
-from training.uplift.base import OutcomeKind
 from training.uplift.base_models.boosted import BoostedConfig
 from training.uplift.base_models.registry import BaseModelConfig
+from training.uplift.data_config import ArmName, FlatTableData, HistoriesData
 from training.uplift.learners.registry import UpliftLearnerConfig
 from training.uplift.learners.t_learner import TLearnerConfig
-
-ArmName = str | int
-"""An arm as the file spells it; 1 and '1' are the same arm."""
-
-Outcomes = Annotated[dict[str, OutcomeKind], Field(min_length=1)]
-
-
-class ArmsConfig(BaseConfig):
-    """Which arm is the control, and which are compared with it."""
-
-    control: ArmName
-    """The arm that is not treated."""
-
-    treated: list[ArmName] = Field(min_length=1)
-    """Treated arms; each gets its own model against the control. Rows of other arms are set aside and counted."""
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        """Arm names, control first."""
-        return (str(self.control), *(str(arm) for arm in self.treated))
-
-    @model_validator(mode="after")
-    def _distinct(self) -> Self:
-        if len(set(self.arms)) < len(self.arms):
-            raise ValueError(f"control and treated arms must differ, got {list(self.arms)}")
-        return self
-
-
-class FlatTableData(ArmsConfig):
-    """Rows of any CSV or Parquet file: one row per assigned unit."""
-
-    kind: Literal["flat_table"]
-
-    path: str
-    """The file; a relative path starts at the config file's folder."""
-
-    separator: str = Field(default=",", min_length=1, max_length=1)
-    """Field separator of a CSV."""
-
-    treatment: str
-    """Column with the assigned arm."""
-
-    outcomes: Outcomes
-    """Outcome columns: binary (0 or 1) or continuous."""
-
-    features: list[str] | None = None
-    """Feature columns, known before assignment. Either this or `exclude`."""
-
-    exclude: list[str] | None = None
-    """Columns that are no features; all others are. List everything measured after assignment here."""
-
-    probability: float | str | dict[str, float]
-    """Known assignment probability: one number (of each treated arm; the control has the rest), a share per arm
-    (scaled to sum to 1), or the name of a column that holds the probability of the arm the row got."""
-
-    group: str | None = None
-    """Column of the person where persons have several rows; intervals and folds then go by person."""
-
-    post_treatment: tuple[str, ...] = ()
-    """Columns measured after assignment: never features. Naming one as a feature is an error."""
-
-    randomised: bool = True
-    """False: the probabilities are estimated, and no figure is called lift."""
-
-    max_reject_share: float = Field(default=0.05, ge=0, le=1)
-    """Stop when a larger share of the rows is refused."""
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if (self.features is None) == (self.exclude is None):
-            raise ValueError(
-                "give either 'features' or 'exclude', so that no outcome slips in as a feature"
-            )
-        taken = [self.treatment, *self.outcomes, *([self.group] if self.group else [])]
-        if isinstance(self.probability, str):
-            taken.append(self.probability)
-        late = sorted(set(self.post_treatment) & set(self.features or []))
-        if late:
-            raise ValueError(f"{late} cannot be a feature: it is measured after assignment")
-        both = sorted(set(taken) & set(self.features or []))
-        if both:
-            raise ValueError(
-                f"{both} cannot be a feature: it is treatment, outcome, probability or group"
-            )
-        if isinstance(self.probability, dict):
-            if set(self.probability) != set(self.arms) or min(self.probability.values()) <= 0:
-                raise ValueError(
-                    f"'probability' needs one positive share for each of {list(self.arms)}"
-                )
-        elif isinstance(self.probability, float):
-            rest = 1 - self.probability * len(self.treated)
-            if not (self.probability > 0 and rest > 0):
-                raise ValueError(
-                    "'probability' of the treated arms together must lie between 0 and 1"
-                )
-        return self
-
-
-class HistoriesData(ArmsConfig):
-    """Rows of a randomised campaign on the project's own histories: one row per person and assignment."""
-
-    kind: Literal["histories"]
-
-    experiment: str
-    """Experiment id in the assignments table."""
-
-    outcomes: Outcomes
-    """Columns of the outcomes table: binary (0 or 1) or continuous."""
-
-    control: ArmName = "control"
-    treated: list[ArmName] = Field(default=["treated"], min_length=1)
-    randomised: Literal[True] = True
 
 
 class RandomSplit(BaseConfig):
@@ -148,6 +36,30 @@ class LastWeeksSplit(BaseConfig):
 
     outcome_days: int = Field(default=7, ge=0)
     """Length of the outcome window; training rows whose window reaches into the test weeks are left out."""
+
+
+class ColumnSplit(BaseConfig):
+    """A column of the file says which rows learn and which judge; rows with another value do neither."""
+
+    kind: Literal["column"]
+
+    column: str
+    """Column with the part of each row."""
+
+    train: ArmName = "train"
+    """Its value for rows to learn from."""
+
+    test: ArmName = "test"
+    """Its value for rows to judge on."""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if str(self.train) == str(self.test):
+            raise ValueError(f"'train' and 'test' must differ, got '{self.train}' twice")
+        return self
+
+
+Split = Annotated[RandomSplit | LastWeeksSplit | ColumnSplit, Field(discriminator="kind")]
 
 
 class Economics(BaseConfig):
@@ -181,7 +93,7 @@ class UpliftTrainingConfig(BaseConfig):
     evaluation_model: BaseModelConfig = BoostedConfig()
     """Outcome model behind the doubly robust scores of the evaluation; a poor one costs width, not truth."""
 
-    split: Annotated[RandomSplit | LastWeeksSplit, Field(discriminator="kind")] = RandomSplit()
+    split: Split = RandomSplit()
 
     n_folds: int = Field(default=5, ge=2, le=50)
     """Folds of the outcome models behind the evaluation scores."""
@@ -207,6 +119,16 @@ class UpliftTrainingConfig(BaseConfig):
             raise ValueError(f"'target' must be one of the outcomes {sorted(self.data.outcomes)}")
         if (self.split.kind, self.data.kind) == ("last_weeks", "flat_table"):
             raise ValueError("'split: last_weeks' needs 'data.kind: histories'")
+        if (self.split.kind, self.data.kind) == ("column", "histories"):
+            raise ValueError("'split: column' needs 'data.kind: flat_table'")
+        if isinstance(self.split, ColumnSplit) and self.split.column in self._spoken_for():
+            raise ValueError(
+                f"'{self.split.column}' cannot be the split: it is a feature, treatment, outcome, probability or group"
+            )
         if self.repeats > 1 and self.split.kind != "random":
             raise ValueError("'repeats' needs 'split.kind: random'")
         return self
+
+    def _spoken_for(self) -> set[str]:
+        data = self.data
+        return data.roles | set(data.features or []) if isinstance(data, FlatTableData) else set()

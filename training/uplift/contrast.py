@@ -55,8 +55,10 @@ def check_features(contrast: Contrast) -> tuple[BalanceCheck, list[AssignmentChe
     encoding = FeatureEncoding.fit(rows.features, source=rows.source)
     matrix = encoding.encode(rows.features, source=rows.source)
     arms = (matrix, contrast.is_treated, contrast.probability)
-    assignment = check_assignment(*arms, names=encoding.names, categorical=encoding.categorical)
-    if contrast.config.data.randomised and rows.group is None:
+    assignment = check_assignment(
+        *arms, names=encoding.names, categorical=encoding.categorical, groups=rows.group
+    )
+    if not contrast.config.data.observational:
         require_blind_features(assignment, source=rows.source)
     return check_balance(*arms, names=encoding.names, levels=encoding.levels), assignment
 
@@ -87,6 +89,7 @@ def judge(contrast: Contrast, train: BoolArray, test: BoolArray, *, seed: int) -
         expected[test],
         treated=held_out.treated,
         probability=held_out.probability,
+        responded=held_out.outcome != 0,
         groups=groups,
         n_bins=config.n_bins,
         economics=config.economics,
@@ -94,27 +97,34 @@ def judge(contrast: Contrast, train: BoolArray, test: BoolArray, *, seed: int) -
     return Judged(model, evaluation, uplift, expected, scored.effect)
 
 
-def fit_model(contrast: Contrast, used: BoolArray) -> UpliftModel:
-    """Encode and fit on the rows that are `used`; levels unseen there are missing values elsewhere."""
+def training_rows(contrast: Contrast, used: BoolArray) -> tuple[TrialRows, FeatureEncoding]:
+    """The rows that are `used`, encoded by themselves; levels unseen there are missing values elsewhere."""
     config, seen = contrast.config, contrast.rows.subset(used)
-    kind = config.data.outcomes[config.target]
     encoding = FeatureEncoding.fit(seen.features, source=seen.source)
     trial = TrialRows(
         encoding.encode(seen.features, source=seen.source),
         seen.outcomes[config.target],
         contrast.is_treated[used],
         contrast.probability[used],
-        kind,
+        config.data.outcomes[config.target],
         encoding.categorical,
         seen.group,
     )
+    return trial, encoding
+
+
+def fit_model(contrast: Contrast, used: BoolArray) -> UpliftModel:
+    """Encode and fit on the rows that are `used`."""
+    config, rows = contrast.config, contrast.rows
+    trial, encoding = training_rows(contrast, used)
     facts = UpliftFacts(
-        treated=seen.arms[contrast.treated],
-        control=seen.arms[0],
+        treated=rows.arms[contrast.treated],
+        control=rows.arms[0],
         outcome=config.target,
-        outcome_kind=kind,
+        outcome_kind=trial.kind,
         trained_on="all rows" if used.all() else "train part",
         n_rows=int(used.sum()),
+        design=config.data.design,
     )
     learner, profile = (
         fit_learner(trial, config.learner),

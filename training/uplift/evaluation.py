@@ -31,14 +31,8 @@ from training.metrics.uplift_calibration import (
     sorted_groups,
 )
 from training.metrics.uplift_comparison import paired_difference, qini_over_average_effect
-from training.metrics.uplift_top import (
-    GainCurve,
-    Segment,
-    gain_curve,
-    gain_over_random_at,
-    segments,
-    uplift_at,
-)
+from training.metrics.uplift_segments import Segment, segments
+from training.metrics.uplift_top import GainCurve, gain_curve, gain_over_random_at, uplift_at
 from training.uplift.config import Economics
 
 QINI_CONVENTION: Final = (
@@ -123,6 +117,7 @@ def evaluate_ranking(
     *,
     treated: BoolArray,
     probability: FloatArray,
+    responded: BoolArray,
     groups: IntArray | None,
     n_bins: int,
     economics: Economics | None = None,
@@ -135,6 +130,7 @@ def evaluate_ranking(
         baseline: expected outcome without treatment, from a model that has not seen these rows, shape (n_rows,).
         treated: shape (n_rows,).
         probability: known probability that the row is treated, shape (n_rows,).
+        responded: the row has an outcome other than 0, shape (n_rows,); a part with hardly any has no interval.
         groups: person of each row; intervals are then clustered by person. None = independent rows.
         n_bins: score bins.
         economics: what an outcome is worth and a contact costs; None = no policy is valued.
@@ -152,16 +148,27 @@ def evaluate_ranking(
         autoc=autoc(effect, score, clusters=groups),
         baseline_qini=qini_area(effect, baseline, clusters=groups),
         qini_over_baseline=qini_difference(effect, score, baseline, clusters=groups),
-        bins=uplift_by_bin(effect, score, n_bins=n_bins, clusters=groups),
+        bins=uplift_by_bin(
+            effect, score, n_bins=n_bins, responded=responded, clusters=groups
+        ),
         treated_share=treated_share_by_bin(treated, probability, score, n_bins=n_bins),
         curve=toc_curve(effect, score),
         baseline_curve=toc_curve(effect, baseline),
         qini_over_average=qini_over_average_effect(effect, score, clusters=groups),
-        top=[_top(effect, score, baseline, share, groups) for share in _TOP_SHARES],
+        top=[
+            _top(effect, score, baseline, share, responded=responded, groups=groups)
+            for share in _TOP_SHARES
+        ],
         calibration=best_linear_predictor(effect, score, clusters=groups),
-        groups=sorted_groups(effect, score, clusters=groups),
-        segments=segments(effect, score_bins(score, n_bins=n_bins), baseline, clusters=groups),
-        gain=gain_curve(effect, score, clusters=groups),
+        groups=sorted_groups(effect, score, responded=responded, clusters=groups),
+        segments=segments(
+            effect,
+            score_bins(score, n_bins=n_bins),
+            baseline,
+            responded=responded,
+            clusters=groups,
+        ),
+        gain=gain_curve(effect, score, responded=responded, clusters=groups),
         policy=policy,
         best_share=best,
     )
@@ -172,13 +179,15 @@ def _top(
     score: FloatArray,
     baseline: FloatArray,
     share: float,
+    *,
+    responded: BoolArray,
     groups: IntArray | None,
 ) -> TopShare:
     metric = f"uplift_at_{share:.0%}".rstrip("%")
     return TopShare(
         share,
-        uplift_at(effect, score, share=share, clusters=groups),
-        gain_over_random_at(effect, score, share=share, clusters=groups),
+        uplift_at(effect, score, share=share, responded=responded, clusters=groups),
+        gain_over_random_at(effect, score, share=share, responded=responded, clusters=groups),
         paired_difference(metric, effect, score, baseline, clusters=groups),
     )
 

@@ -14,7 +14,7 @@ from features.arrays import FloatArray
 from features.errors import InputError
 from features.run import to_json
 from training.bundle import read_bundle, write_bundle
-from training.uplift.base import OutcomeKind
+from training.uplift.base import Design, OutcomeKind
 from training.uplift.drift import FeatureProfile
 from training.uplift.encoding import FeatureEncoding
 from training.uplift.learners.base import UpliftLearner
@@ -35,6 +35,7 @@ class UpliftFacts:
         outcome, outcome_kind: what uplift is measured in, per row.
         trained_on: 'train part' (the model that was evaluated) or 'all rows' (fitted again).
         n_rows: rows it was fitted on.
+        design: whether a lot was drawn; without one the uplift is adjusted for the features, not measured.
     """
 
     treated: str
@@ -43,6 +44,7 @@ class UpliftFacts:
     outcome_kind: OutcomeKind
     trained_on: Literal["train part", "all rows"]
     n_rows: int
+    design: Design
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,10 +11,10 @@ import pyarrow as pa
 from features import columns as c
 from features.arrays import BoolArray
 from training.experiments.checks import BalanceCheck, SampleRatioCheck, TwoArmsCheck
-from training.experiments.lift import LiftEstimate
 from training.metrics.uplift import TocCurve
 from training.metrics.uplift_comparison import RepeatedEstimate
-from training.uplift.base import OutcomeKind
+from training.uplift.average_effects import AverageEffect
+from training.uplift.base import Design
 from training.uplift.contrast import Contrast, Judged
 from training.uplift.evaluation import (
     AUTOC_CONVENTION,
@@ -25,6 +25,7 @@ from training.uplift.evaluation import (
 from training.uplift.explanation import Explanation
 from training.uplift.learners.auto import AutoLearner
 from training.uplift.model import UpliftModel
+from training.uplift.propensity import Overlap
 from training.uplift.screening import AssignmentCheck, DroppedFeature
 
 TRAIN: Final = "train"
@@ -33,24 +34,6 @@ UNUSED: Final = "unused"
 
 _CURVES: Final = ("curve", "baseline_curve", "gain")
 _MOST_TELLING: Final = 5
-
-
-@dataclass(frozen=True)
-class AverageEffect:
-    """Average effect of one contrast on one outcome, over all assigned rows, train and test.
-
-    Attributes:
-        treated: treated arm, or several joined by ' + '.
-        control: arm compared with.
-        outcome, outcome_kind: what is measured.
-        lift: the estimate.
-    """
-
-    treated: str
-    control: str
-    outcome: str
-    outcome_kind: OutcomeKind
-    lift: LiftEstimate
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +50,7 @@ class ContrastResult:
         dropped: feature columns that were left out, with the reason.
         assignment: features against the assignment, the most telling first.
         repeated: figures over repeated splits by name; empty without repeats.
+        overlap: of the arms, None in a randomised test.
         explanation: what the score depends on, on the test rows.
     """
 
@@ -79,6 +63,7 @@ class ContrastResult:
     dropped: list[DroppedFeature]
     assignment: list[AssignmentCheck]
     repeated: dict[str, RepeatedEstimate]
+    overlap: Overlap | None
     explanation: Explanation
 
 
@@ -89,8 +74,8 @@ class UpliftResult:
     Attributes:
         rows: assigned rows, of how many persons (None = every row another person).
         persons: as above.
-        randomised: False = nothing here may be called lift.
-        sample_ratio: SRM check over all arms.
+        design: whether a lot was drawn.
+        sample_ratio: SRM check over all arms; None where probabilities are estimated from the same rows.
         two_arms: persons found in two arms of one assignment; None without persons.
         effects: average effects per contrast and outcome.
         contrasts: one model per treated arm.
@@ -98,8 +83,8 @@ class UpliftResult:
 
     rows: int
     persons: int | None
-    randomised: bool
-    sample_ratio: SampleRatioCheck
+    design: Design
+    sample_ratio: SampleRatioCheck | None
     two_arms: TwoArmsCheck | None
     effects: list[AverageEffect]
     contrasts: list[ContrastResult]
@@ -108,9 +93,9 @@ class UpliftResult:
         """Every figure, ready for JSON."""
         return {
             "population": {"rows": self.rows, "persons": self.persons},
-            "design": "randomised" if self.randomised else "observational: no figure here is lift",
+            "design": self.design,
             "checks": {
-                "sample_ratio": asdict(self.sample_ratio),
+                "sample_ratio": None if self.sample_ratio is None else asdict(self.sample_ratio),
                 "two_arms": None if self.two_arms is None else asdict(self.two_arms),
             },
             "average_effects": [_flat_effect(effect) for effect in self.effects],
@@ -178,6 +163,7 @@ def score_table(
     for column, values in (
         (c.CONTRAST, pa.array([name] * len(rows), pa.string())),
         (c.SPLIT, pa.array(split.tolist(), pa.string())),
+        (c.DESIGN, pa.array([contrast.config.data.design] * len(rows), pa.string())),
         (c.ARM, pa.array([rows.arms[position] for position in rows.arm], pa.string())),
         (c.UPLIFT, pa.array(judged.uplift)),
         (c.BASE_OUTCOME, pa.array(judged.expected)),
@@ -202,7 +188,7 @@ def _curve_table(curve: TocCurve, name: str, ranking: str) -> pa.Table:
 
 def _flat_effect(effect: AverageEffect) -> dict[str, Any]:
     fields = asdict(effect)
-    return {**{key: fields[key] for key in fields if key != "lift"}, **fields["lift"]}
+    return {**{key: fields[key] for key in fields if key != "estimate"}, **fields["estimate"]}
 
 
 def _contrast_metrics(result: ContrastResult) -> dict[str, Any]:
@@ -216,6 +202,7 @@ def _contrast_metrics(result: ContrastResult) -> dict[str, Any]:
         else "fitted again on all rows; the figures are those of the model fitted on the train part",
         "n_train": result.n_train,
         "balance": asdict(result.balance),
+        "overlap": None if result.overlap is None else asdict(result.overlap),
         "learner": result.model.config.kind,
         "verdict": verdict(result.evaluation),
         "screening": {

@@ -23,9 +23,9 @@ from features.sources.flat_table import (
     require_columns,
     text_values,
 )
-from training.uplift.config import FlatTableData, HistoriesData
+from training.uplift.data_config import FlatTableData, HistoriesData
+from training.uplift.probabilities import from_received, probabilities_of_file
 
-_SUM_TOLERANCE = 0.01
 _SHOWN = 8
 
 
@@ -38,11 +38,13 @@ class UpliftRows:
         features: feature columns: numbers, or text as dictionaries.
         arms: arm names, control first.
         arm: assigned arm as a position in `arms`, shape (n_rows,).
-        probability: known probability of each arm, shape (n_rows, n_arms); rows sum to 1, every entry is positive.
+        probability: known or estimated probability of each arm, shape (n_rows, n_arms); rows sum to 1, every entry is positive.
         outcomes: per outcome its values, shape (n_rows,), finite.
         group: code of the person, shape (n_rows,); None where every row is another person.
         time: microseconds since 1970 UTC of the assignment, shape (n_rows,); None where it is not known.
         source: file or table, for messages.
+        clipped: whether an estimated probability of the row was clipped, shape (n_rows,); None where they are known.
+        part: value of the split column, '' where it is missing, shape (n_rows,); None without such a column.
     """
 
     ids: pa.Table
@@ -54,6 +56,8 @@ class UpliftRows:
     group: IntArray | None
     time: IntArray | None
     source: str
+    clipped: BoolArray | None = None
+    part: npt.NDArray[np.str_] | None = None
 
     def __len__(self) -> int:
         return len(self.arm)
@@ -71,6 +75,8 @@ class UpliftRows:
             None if self.group is None else self.group[keep],
             None if self.time is None else self.time[keep],
             self.source,
+            None if self.clipped is None else self.clipped[keep],
+            None if self.part is None else self.part[keep],
         )
 
     def without(self, features: AbstractSet[str]) -> UpliftRows:
@@ -98,21 +104,29 @@ class UpliftRows:
         return kept, is_treated[kept], of_treated / (of_treated + share[:, control])
 
 
-def rows_from_flat_table(flat: FlatTable, config: FlatTableData) -> tuple[UpliftRows, FlatTable]:
+def rows_from_flat_table(
+    flat: FlatTable, config: FlatTableData, *, split_column: str | None = None
+) -> tuple[UpliftRows, FlatTable]:
     """Rows of a file; also returns the file with every refused row in its rejects.
 
     Refused: rows without treatment, outcome, probability or group, and rows of an arm the config does not name
     (reason `other_arm`, not counted against `max_reject_share`).
 
+    Args:
+        flat: the file.
+        config: what its columns are.
+        split_column: column that says which rows learn and which judge; never a feature. None = there is none.
+
     Raises:
         SchemaError: a column is missing, is no number where one is needed, or a binary outcome has other values.
         InputError: an arm has no row, too many rows are refused, or the probabilities do not fit the arms.
     """
-    require_columns(flat.table, _named_columns(config), source=flat.source)
+    named = _named_columns(config) + ([] if split_column is None else [split_column])
+    require_columns(flat.table, named, source=flat.source)
     flat = reject_missing(flat, config.treatment)
     for outcome in config.outcomes:
         flat = as_numbers(flat, outcome)
-    if isinstance(config.probability, str):
+    if isinstance(config.probability, str) and not config.estimated:
         flat = as_numbers(flat, config.probability)
         values = flat.table[config.probability].to_numpy()
         flat = flat.refuse(
@@ -125,14 +139,15 @@ def rows_from_flat_table(flat: FlatTable, config: FlatTableData) -> tuple[Uplift
     flat, arm, complete = _known_arms(flat, assigned, config.arms, config.treatment)
     rows = UpliftRows(
         ids=pa.table({c.LINE: flat.line}),
-        features=flat.table.select(_feature_columns(flat.table, config)),
+        features=flat.table.select(_feature_columns(flat.table, config, split_column)),
         arms=config.arms,
         arm=arm,
-        probability=_probabilities(flat, config, arm, complete=complete),
+        probability=probabilities_of_file(flat, config, arm, complete=complete),
         outcomes={name: flat.table[name].to_numpy() for name in config.outcomes},
         group=None if config.group is None else _codes(flat.table[config.group]),
         time=None,
         source=flat.source,
+        part=None if split_column is None else _labels(flat.table[split_column]),
     )
     _check_outcomes(rows, config)
     return rows, flat
@@ -181,7 +196,7 @@ def rows_from_histories(
         features=table.select(list(features)),
         arms=config.arms,
         arm=arm,
-        probability=_from_received(
+        probability=from_received(
             source,
             c.PROBABILITY,
             table[c.PROBABILITY].to_numpy(),
@@ -198,24 +213,18 @@ def rows_from_histories(
     return rows
 
 
+def _labels(values: pa.ChunkedArray) -> npt.NDArray[np.str_]:
+    return np.array([label or "" for label in text_values(values)], dtype=np.str_)
+
+
 def _named_columns(config: FlatTableData) -> list[str]:
-    named = [config.treatment, *config.outcomes, *(config.features or config.exclude or [])]
-    named += [config.probability] if isinstance(config.probability, str) else []
-    return named + ([config.group] if config.group else [])
+    return [*sorted(config.roles), *(config.features or config.exclude or [])]
 
 
-def _feature_columns(table: pa.Table, config: FlatTableData) -> list[str]:
+def _feature_columns(table: pa.Table, config: FlatTableData, split_column: str | None) -> list[str]:
     if config.features is not None:
         return config.features
-    taken = {
-        *(config.exclude or []),
-        *config.post_treatment,
-        config.treatment,
-        *config.outcomes,
-        config.group,
-    }
-    if isinstance(config.probability, str):
-        taken.add(config.probability)
+    taken = {*(config.exclude or []), *config.post_treatment, *config.roles, split_column}
     return [name for name in table.column_names if name not in taken]
 
 
@@ -256,66 +265,27 @@ def _check_every_arm(
 ) -> None:
     for position, name in enumerate(arms):
         if not (arm == position).any():
-            found = sorted({str(value) for value in assigned})
-            near = difflib.get_close_matches(name, found, n=1, cutoff=0.5)
-            raise InputError(
-                source,
-                f"no row has '{name}' in column '{column}' (found: "
-                f"{', '.join(repr(value) for value in found[:_SHOWN])})",
+            raise no_such_value(
+                name,
+                {str(value) for value in assigned},
+                column=column,
+                source=source,
                 rule="every arm of the config has rows",
-                next_step=f"Did you mean '{near[0]}'?"
-                if near
-                else "Correct 'control' and 'treated'.",
+                next_step="Correct 'control' and 'treated'.",
             )
 
 
-def _probabilities(
-    flat: FlatTable, config: FlatTableData, arm: IntArray, *, complete: bool
-) -> FloatArray:
-    """Probability of each arm for each row, shape (n_rows, n_arms)."""
-    if isinstance(config.probability, str):
-        received = flat.table[config.probability].to_numpy()
-        return _from_received(
-            flat.source, config.probability, received, arm, len(config.arms), complete=complete
-        )
-    if isinstance(config.probability, dict):
-        share = np.array([config.probability[name] for name in config.arms])
-    else:
-        rest = 1 - config.probability * len(config.treated)
-        share = np.array([rest, *[config.probability] * len(config.treated)])
-    return np.tile(share / share.sum(), (len(arm), 1))
-
-
-def _from_received(
-    source: str,
-    column: str,
-    received: FloatArray,
-    arm: IntArray,
-    n_arms: int,
-    *,
-    complete: bool,
-) -> FloatArray:
-    """All probabilities of a row from that of the arm it got: exact for two arms, else constant per arm."""
-    of_arm = [received[arm == position] for position in range(n_arms)]
-    constant = all(np.ptp(values) < 1e-9 for values in of_arm)  # noqa: PLR2004 - rounding
-    if constant:
-        share = np.array([values[0] for values in of_arm])
-        if complete and abs(share.sum() - 1) > _SUM_TOLERANCE:
-            raise _bad_probabilities(source, column, f"sums to {share.sum():.3f} over the arms")
-        return np.tile(share / share.sum(), (len(arm), 1))
-    if n_arms > 2 or not complete:  # noqa: PLR2004 - with two arms the other has the rest
-        raise _bad_probabilities(source, column, "varies by row with more than two arms")
-    if (received >= 1).any():
-        raise _bad_probabilities(source, column, "is 1 for some rows")
-    return np.where(np.arange(2)[None, :] == arm[:, None], received[:, None], 1 - received[:, None])
-
-
-def _bad_probabilities(source: str, column: str, found: str) -> InputError:
+def no_such_value(
+    value: str, found: AbstractSet[str], *, column: str, source: str, rule: str, next_step: str
+) -> InputError:
+    """A value that no row has: the error, with the values found and the nearest of them."""
+    near = difflib.get_close_matches(value, sorted(found), n=1, cutoff=0.5)
+    shown = ", ".join(repr(one) for one in sorted(found)[:_SHOWN])
     return InputError(
         source,
-        f"column '{column}' {found}",
-        rule="it holds, for every row, the probability of the arm the row got, and no arm is certain",
-        next_step="Correct the column, or give the probabilities in the config.",
+        f"no row has '{value}' in column '{column}' (found: {shown})",
+        rule=rule,
+        next_step=f"Did you mean '{near[0]}'?" if near else next_step,
     )
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import stats
 
-from features.arrays import BoolArray, FloatArray
+from features.arrays import BoolArray, FloatArray, IntArray
 from features.errors import GateError
 from training.metrics.uplift import mid_ranks
 from training.uplift.encoding import MAX_LEVELS
@@ -89,11 +89,13 @@ def check_assignment(
     *,
     names: Sequence[str],
     categorical: Sequence[int],
+    groups: IntArray | None = None,
 ) -> list[AssignmentCheck]:
     """Each feature against the assignment, the most telling first.
 
     The statistic is sum (Z - e)(r - mean r) / sqrt(sum e (1 - e)(r - mean r)^2) with r the mid-rank of the value (or the
-    indicator of a level, or of a missing value): a rank-sum test that holds for probabilities that vary by row.
+    indicator of a level, or of a missing value): a rank-sum test that holds for probabilities that vary by row. Where
+    persons have several rows, the squares of their sums take the place of the variance.
 
     Args:
         matrix: encoded features, shape (n_rows, n_features), NaN = missing.
@@ -101,6 +103,7 @@ def check_assignment(
         probability: known probability that the row is treated, shape (n_rows,), in (0, 1).
         names: feature of each column.
         categorical: columns that hold codes of text levels.
+        groups: person of each row, shape (n_rows,); None = every row is another person.
     """
     surprise = treated - probability
     spread = probability * (1 - probability)
@@ -108,7 +111,7 @@ def check_assignment(
     for place, name in enumerate(names):
         values = matrix[:, place]
         tests = [
-            _auc_and_p(column, surprise, spread)
+            _auc_and_p(column, surprise, spread, groups)
             for column in _readings(values, is_text=place in categorical)
         ]
         auc, p_value = min(tests, key=lambda test: test[1], default=(0.5, 1.0))
@@ -157,10 +160,13 @@ def _readings(values: FloatArray, *, is_text: bool) -> list[FloatArray]:
 
 
 def _auc_and_p(
-    reading: FloatArray, surprise: FloatArray, spread: FloatArray
+    reading: FloatArray, surprise: FloatArray, spread: FloatArray, groups: IntArray | None
 ) -> tuple[float, float]:
     centred = reading - np.average(reading, weights=spread)
-    variance = float(np.sum(spread * centred**2))
+    if groups is None:
+        variance = float(np.sum(spread * centred**2))
+    else:
+        variance = float(np.sum(np.bincount(groups, weights=surprise * centred) ** 2))
     if variance <= 0:
         return 0.5, 1.0
     total = float(np.sum(surprise * centred))

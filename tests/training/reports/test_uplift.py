@@ -95,11 +95,12 @@ def test_names_from_outside_are_escaped(stored):
 
 
 def test_a_comparison_without_randomisation_is_marked(stored):
-    metrics = {**stored[0], "design": "observational: no figure here is lift"}
-    curves = stored[0]["contrasts"]
-    assert "not randomised" not in stored[1]
-    assert curves
-    assert "observational" in model_card(metrics)["Design"]
+    metrics = {**stored[0], "design": "observational"}
+    assert "Observational" not in stored[1]
+    card = model_card(metrics)
+    assert card["Design"].startswith("Observational: the treatment was not drawn by lot.")
+    assert "adjusted for the features" in card["Estimand"]
+    assert "only a randomised test can show that" in card["Must not be used for"]
 
 
 def test_the_card_names_population_estimand_and_limits(stored):

@@ -22,7 +22,7 @@ def model(trial, quick):
     matrix, half = encoding.encode(features, source="train"), np.full(len(outcome), 0.5)
     rows = TrialRows(matrix, outcome, treated, half, "binary", encoding.categorical)
     learner = TLearner.fit(rows, quick)
-    facts = UpliftFacts("mail", "none", "visit", "binary", "train part", len(outcome))
+    facts = UpliftFacts("mail", "none", "visit", "binary", "train part", len(outcome), "randomised")
     return UpliftModel(encoding, learner, quick, facts, FeatureProfile.fit(matrix, encoding))
 
 

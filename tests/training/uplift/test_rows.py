@@ -12,12 +12,12 @@ from features.config import validate
 from features.errors import ConfigError, InputError, SchemaError
 from features.sources.flat_table import read_flat_table
 from training.uplift.config import (
-    FlatTableData,
-    HistoriesData,
+    ColumnSplit,
     LastWeeksSplit,
     RandomSplit,
     UpliftTrainingConfig,
 )
+from training.uplift.data_config import FlatTableData, HistoriesData
 from training.uplift.holdout import split_rows
 from training.uplift.rows import rows_from_flat_table, rows_from_histories
 
@@ -116,6 +116,11 @@ def test_probabilities(tmp_path, probability, expected):
     np.testing.assert_allclose(rows.probability, [expected] * 4)
 
 
+def test_probabilities_that_are_to_be_estimated_start_as_the_shares_of_the_arms(tmp_path):
+    rows, _ = read(tmp_path, ROWS[:-1], probability="estimate", observational=True)
+    np.testing.assert_allclose(rows.probability, [[2 / 3, 1 / 3]] * 3)
+
+
 def test_probabilities_may_vary_by_row_with_two_arms(tmp_path):
     rows, _ = read(
         tmp_path,
@@ -160,9 +165,30 @@ def test_persons_share_a_group(tmp_path):
         pytest.param({"features": ["visit"]}, "cannot be a feature", id="outcome_as_feature"),
         pytest.param({"treated": ["none"]}, "must differ", id="control_as_treated"),
         pytest.param({"treated": []}, "at least 1 item", id="no_arm"),
-        pytest.param({"probability": 1.0}, "between 0 and 1", id="certain"),
         pytest.param(
-            {"probability": {"none": 1}}, "one positive share for each", id="share_missing"
+            {"probability": 1.0},
+            r"leave every arm a positive share, got \{'none': 0.0, 'mail': 1.0\}",
+            id="certain",
+        ),
+        pytest.param({"probability": {"none": 1, "mail": 0}}, "positive share", id="share_of_0"),
+        pytest.param({"probability": {"none": 1}}, "one share for each", id="share_missing"),
+        pytest.param(
+            {"probability": None},
+            "'probability' is missing: a randomised test has a known one .* say 'observational: true'",
+            id="not_randomised_and_not_declared",
+        ),
+        pytest.param(
+            {"probability": "estimate"},
+            "'probability: estimate' needs 'observational: true': in a randomised test the probability is known",
+            id="estimated_though_randomised",
+        ),
+        pytest.param(
+            {"observational": True}, "nobody knows one share for rows", id="known_though_observed"
+        ),
+        pytest.param(
+            {"post_treatment": ["age"]},
+            r"\['age'\] cannot be a feature: it is measured after assignment",
+            id="post_treatment_as_feature",
         ),
         pytest.param({"tretment": "x"}, "did you mean 'treatment'", id="misspelt"),
     ],
@@ -256,6 +282,61 @@ def test_a_random_split_is_stratified_by_arm_and_outcome(tmp_path):
     np.testing.assert_array_equal(test, again)
 
 
+BY_COLUMN = [
+    "arm,age,visit,who,fold",
+    *["none,1,0,a,1", "mail,1,1,b,1", "none,1,0,c,2", "mail,1,1,d,2"],
+]
+
+
+def test_a_column_says_which_rows_learn_and_which_judge(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text("\n".join([*BY_COLUMN, "mail,1,1,e,3", "none,1,1,f,"]) + "\n")
+    config = flat_config(features=None, exclude=["who"])
+    rows, _ = rows_from_flat_table(read_flat_table(path), config, split_column="fold")
+    assert rows.features.column_names == ["age"]
+    split = ColumnSplit(kind="column", column="fold", train=1, test=2)
+    train, test = split_rows(rows, split, target="visit")
+    assert train.tolist() == [True, True, False, False, False, False]
+    assert test.tolist() == [False, False, True, True, False, False]
+    kept = rows.subset(test)
+    assert kept.part.tolist() == ["2", "2"]
+    with pytest.raises(InputError) as caught:
+        split_rows(rows, ColumnSplit(kind="column", column="fold", train=1), target="visit")
+    assert "no row has 'test' in column 'fold' (found: '', '1', '2', '3')" in str(caught.value)
+    assert "Correct 'split.train' and 'split.test'." in str(caught.value)
+
+
+def test_a_person_in_both_parts_of_the_column_is_refused(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text("\n".join([*BY_COLUMN, "mail,1,1,a,2"]) + "\n")
+    rows, _ = rows_from_flat_table(
+        read_flat_table(path), flat_config(group="who"), split_column="fold"
+    )
+    with pytest.raises(InputError, match="1 persons are in both parts of column 'fold'; nobody"):
+        split_rows(rows, ColumnSplit(kind="column", column="fold", train=1, test=2), target="visit")
+
+
+@pytest.mark.parametrize(
+    ("split", "text"),
+    [
+        ({"column": "age"}, "'age' cannot be the split: it is a feature"),
+        ({"column": "arm"}, "'arm' cannot be the split"),
+        (
+            {"column": "part", "train": 1, "test": "1"},
+            "'train' and 'test' must differ, got '1' twice",
+        ),
+    ],
+)
+def test_a_split_column_has_no_other_role(split, text):
+    content = {"kind": "uplift", "data": flat_config().model_dump(), "target": "visit"}
+    with pytest.raises(ConfigError, match=text):
+        validate(
+            UpliftTrainingConfig,
+            {**content, "split": {"kind": "column", **split}},
+            subject="uplift.yaml",
+        )
+
+
 def test_an_empty_part_is_refused():
     rows = rows_from_histories(histories(), history_config(), features=["orders"], source="set")
     with pytest.raises(InputError, match="set: the train part has no row"):
@@ -266,6 +347,18 @@ def test_the_whole_config_checks_its_parts_against_each_other():
     data = flat_config().model_dump()
     with pytest.raises(ValidationError, match="'target' must be one of the outcomes"):
         UpliftTrainingConfig(kind="uplift", data=flat_config(), target="spend")
+    histories_data = history_config().model_dump()
+    with pytest.raises(ConfigError, match=r"'split: column' needs 'data\.kind: flat_table'"):
+        validate(
+            UpliftTrainingConfig,
+            {
+                "kind": "uplift",
+                "data": histories_data,
+                "target": c.CONVERSION,
+                "split": {"kind": "column", "column": "part"},
+            },
+            subject="uplift.yaml",
+        )
     with pytest.raises(ConfigError, match=r"'split: last_weeks' needs 'data\.kind: histories'"):
         validate(
             UpliftTrainingConfig,
