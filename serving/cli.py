@@ -324,7 +324,7 @@ def _json_line(name: str, finished: Run, seconds: float) -> str:
 
 
 def _say_where_to_look(plan: Plan) -> None:
-    from training.tracking import ui_command  # noqa: PLC0415
+    from training.mlflow_store import ui_command  # noqa: PLC0415
 
     root = _short(plan.workspace.root)
     program = _short(Path(sys.executable).with_name("mlflow"))

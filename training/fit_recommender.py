@@ -32,6 +32,7 @@ from training.recommenders.attributes import ItemAttributes
 from training.recommenders.base import Recommender
 from training.recommenders.registry import RecommenderConfig, build
 from training.splits import TimeSplits, time_splits
+from training.test_values import TestValues, values_table
 from training.windows import TARGETS, Window, event_codes, population_of, window_at
 
 _METRICS: Final = {"ndcg": ndcg_at_k, "recall": recall_at_k, "precision": precision_at_k}
@@ -145,6 +146,7 @@ def judge_on_test(
     champion = max(chosen, key=lambda kind: chosen[kind].ndcg)
     everything = histories.everyone(as_of)
     return RecommenderComparison(
+        test_values=_test_values(scores[champion], histories, test, config),
         results=_results(trials, chosen, scores, config),
         champion=champion,
         model=_fitted(chosen[champion].config, everything, attributes),
@@ -153,6 +155,40 @@ def judge_on_test(
         interactions=_interactions(everything, config),
         as_of=as_of,
     )
+
+
+def value_on_test(
+    setting: RecommenderConfig,
+    histories: Histories,
+    config: RecommenderTrainingConfig,
+    *,
+    as_of: datetime,
+    attributes: ItemAttributes | None = None,
+) -> TestValues:
+    """What a setting, fitted before the first test cut-off, is worth to each person. Arguments as in `judge_on_test`."""
+    test = _windows(histories, config, _splits(config, as_of).test)
+    scores = _score(_fitted(setting, test[0].history, attributes), test, config)
+    return _test_values(scores, histories, test, config)
+
+
+def _test_values(
+    scores: _Scores,
+    histories: Histories,
+    test: Sequence[Window],
+    config: RecommenderTrainingConfig,
+) -> TestValues:
+    table = values_table(
+        scores.values,
+        names=_names(config),
+        person_ids=histories.person_ids,
+        cutoffs=[window.cutoff for window in test],
+    )
+    return TestValues(table, scores.coverage)
+
+
+def _names(config: RecommenderTrainingConfig) -> list[str]:
+    """Of the metrics, in the order of the columns of `_Scores`."""
+    return [f"{metric}_at_{config.k}.{target}" for metric in _METRICS for target in TARGETS]
 
 
 def _splits(config: RecommenderTrainingConfig, as_of: datetime) -> TimeSplits:
@@ -250,7 +286,7 @@ def _results(
     scores: Mapping[str, _Scores],
     config: RecommenderTrainingConfig,
 ) -> tuple[ModelResult, ...]:
-    names = [f"{metric}_at_{config.k}.{target}" for metric in _METRICS for target in TARGETS]
+    names = _names(config)
     headline = names.index(f"ndcg_at_{config.k}.all")
     first = {kind: position * len(names) for position, kind in enumerate(scores)}
     resampled = resample_persons(

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from features.project import Project
+from training.mlflow_store import MlflowStore
+from training.model_registry import ModelRegistry
 from training.steps import UPLIFT
-from training.tracking import Tracker
 from training.uplift.model import UpliftModel
 
 
@@ -36,6 +37,6 @@ def champions(project: Project, *, recommender: str) -> Champions:
     Raises:
         WorkspaceError: a model has no champion yet.
     """
-    tracker = Tracker(project.workspace.root, project.config.name)
-    items, people = tracker.champion(recommender), tracker.champion(UPLIFT)
+    registry = ModelRegistry(MlflowStore(project.workspace.root, project.config.name))
+    items, people = registry.champion(recommender), registry.champion(UPLIFT)
     return Champions(items.key, items.bundle, people.key, people.bundle)

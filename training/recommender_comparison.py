@@ -10,6 +10,7 @@ from typing import Any
 from training.metrics.intervals import Difference, Interval
 from training.recommenders.base import Recommender
 from training.recommenders.registry import RecommenderConfig
+from training.test_values import TestValues
 from training.windows import Population
 
 
@@ -65,6 +66,7 @@ class RecommenderComparison:
         model: the champion's setting, fitted on everything before `as_of`.
         populations: one per test cut-off, oldest first.
         validation: validation cut-offs.
+        test_values: what the champion's setting, as fitted before the first test cut-off, was worth to each person.
         interactions: weighted events the final model was fitted on.
         as_of: end of the data used.
     """
@@ -74,6 +76,7 @@ class RecommenderComparison:
     model: Recommender[Any]
     populations: tuple[Population, ...]
     validation: tuple[datetime, ...]
+    test_values: TestValues
     interactions: int
     as_of: datetime
 
