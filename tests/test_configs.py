@@ -14,6 +14,7 @@ from features.steps.config import FeaturesConfig
 from serving.config import CampaignConfig
 from training.flat_recommender_config import FlatRecommenderConfig
 from training.recommender_config import RecommenderTrainingConfig
+from training.tune_config import TuneConfig, load_tuning
 from training.uplift.config import UpliftTrainingConfig
 
 ROOT = Path(__file__).parents[1]
@@ -23,6 +24,7 @@ BY_KIND = {
     "recommender": RecommenderTrainingConfig,
     "flat_recommender": FlatRecommenderConfig,
     "uplift": UpliftTrainingConfig,
+    "tune": TuneConfig,
     "campaign": CampaignConfig,
     "erasure": ErasureConfig,
     "features": FeaturesConfig,
@@ -41,3 +43,12 @@ def test_config(path):
     assert lines[0].startswith("# retarget ")
     assert str(path.relative_to(ROOT)) in lines[0] or str(path.parent.relative_to(ROOT)) in lines[0]
     assert len(lines) <= 25
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("configs/*/tune.yaml")), ids=lambda p: p.parent.name
+)
+def test_search_space(path):
+    """Every end of every range fits the config of its model."""
+    plan = load_tuning(path)
+    assert all(space.distributions for space in plan.spaces)
