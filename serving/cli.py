@@ -120,6 +120,35 @@ def train(
 
 
 @app.command()
+def tune(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    *,
+    dry_run: DryRun = False,
+    log_json: LogJson = False,
+) -> None:
+    """Search the settings of a tune.yaml, the same number of each model; stopped and run again, it goes on.
+
+    Overrides that start with 'training.' are for the training's config: trials=50 training.k=20.
+    """
+    from rich.console import Console  # noqa: PLC0415
+
+    from serving.tune_job import plan_tune  # noqa: PLC0415
+
+    console = Console(stderr=True, quiet=log_json)
+    plan = plan_tune(config, overrides or [], console=console)
+    try:
+        _execute(plan, dry_run=dry_run, log_json=log_json)
+    except KeyboardInterrupt:
+        typer.echo(
+            f"\nstopped; finished trials are kept in {_short(plan.workspace.root)}. "
+            "Run the same command again to go on.",
+            err=True,
+        )
+        raise
+
+
+@app.command()
 def predict(
     input_file: Annotated[
         Path, typer.Argument(help="CSV or Parquet with the features.", metavar="INPUT")
