@@ -121,7 +121,10 @@ def best_share(
 
     - the winner's curse: by how much the best replicate beats the estimate at the same share, on average;
     - the interval of the profit: simultaneous over the grid, so the choice is allowed for;
-    - the confidence set of the best share: shares not beaten by any other beyond a simultaneous bound.
+    - the confidence set of the best share: shares whose being the best is not refuted by the largest lead over them.
+
+    The interval of the profit is wider than the choice alone asks for: in simulations it covers 98 to 100 %. A narrower
+    one from the replicates' own winners covered 92 % where the curve is steep.
 
     Args:
         effect: G, in units of the outcome, shape (n_rows,), finite.
@@ -204,17 +207,16 @@ def _simultaneous(spread: FloatArray, se: FloatArray) -> float:
 
 
 def _not_beaten(curve: FloatArray, spread: FloatArray) -> BoolArray:
-    """Points of the grid that no other beats beyond a bound that holds for all pairs at once."""
+    """Points of the grid that could be the best: no other beats them beyond what chance does to a best point in 95 %."""
     second = spread.T @ spread / len(spread)
     power = np.diag(second)
     se = np.sqrt(np.clip(power[:, None] + power[None, :] - 2 * second, 0, None))
     apart = se > 1e-12 * max(1.0, float(se.max()))
-    worst = np.zeros(len(spread))
+    kept = np.ones(len(curve), dtype=np.bool_)
     for k in range(len(curve)):
         other = apart[k]
         if other.any():
-            gap = (spread[:, [k]] - spread[:, other]) / se[k, other]
-            worst = np.maximum(worst, gap.max(axis=1))
-    bound = float(np.quantile(worst, CONFIDENCE))
-    beaten = ((curve[:, None] - curve[None, :]) > bound * se) & apart
-    return np.asarray(~beaten.any(axis=0), dtype=np.bool_)
+            chance = ((spread[:, other] - spread[:, [k]]) / se[k, other]).max(axis=1)
+            beaten_by = ((curve[other] - curve[k]) / se[k, other]).max()
+            kept[k] = beaten_by <= np.quantile(chance, CONFIDENCE)
+    return kept

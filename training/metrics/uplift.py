@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from features.arrays import FloatArray, IntArray
-from training.metrics.estimates import Estimate, Parts, check_rows, estimate
+from features.arrays import BoolArray, FloatArray, IntArray
+from training.metrics.estimates import Estimate, Parts, check_rows, estimate, if_outcomes
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,12 +170,17 @@ def toc_curve(effect: FloatArray, score: FloatArray, *, n_points: int = 100) -> 
 
 
 def uplift_by_bin(
-    effect: FloatArray, score: FloatArray, *, n_bins: int = 10, clusters: IntArray | None = None
+    effect: FloatArray,
+    score: FloatArray,
+    *,
+    n_bins: int = 10,
+    responded: BoolArray | None = None,
+    clusters: IntArray | None = None,
 ) -> list[DecileEffect]:
     """Mean effect per score bin, highest scores first.
 
     Rows of equal score share a bin, so bins may differ in size and some may be absent. Arguments and errors as in
-    `qini_area`.
+    `qini_area`; `responded` as in `training.metrics.uplift_top.uplift_at`.
     """
     check_scores(effect, score)
     place = score_bins(score, n_bins=n_bins)
@@ -184,8 +189,9 @@ def uplift_by_bin(
         rows = place == k
         inside = None if clusters is None else clusters[rows]
         low, high = float(score[rows].min()), float(score[rows].max())
-        estimate = mean_effect(effect[rows], clusters=inside)
-        result.append(DecileEffect(int(k) + 1, low, high, float(score[rows].mean()), estimate))
+        mean = mean_effect(effect[rows], clusters=inside)
+        found = if_outcomes(mean, None if responded is None else responded[rows])
+        result.append(DecileEffect(int(k) + 1, low, high, float(score[rows].mean()), found))
     return result
 
 

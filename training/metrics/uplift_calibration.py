@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from features.arrays import BoolArray, FloatArray, IntArray
-from training.metrics.estimates import Estimate, Parts, estimate, unknown
+from training.metrics.estimates import Estimate, Parts, estimate, if_outcomes, unknown
 from training.metrics.uplift import check_scores, score_bins
 
 
@@ -102,12 +102,13 @@ def sorted_groups(
     score: FloatArray,
     *,
     n_groups: int = 5,
+    responded: BoolArray | None = None,
     clusters: IntArray | None = None,
 ) -> SortedGroups:
     """Mean effect per quantile group of the prediction, highest first.
 
     Rows of equal prediction share a group, so groups may differ in size and some may be absent. Arguments and errors as
-    in `best_linear_predictor`.
+    in `best_linear_predictor`; `responded` as in `training.metrics.uplift_top.uplift_at`, of each group or of the two compared.
 
     Source: Chernozhukov et al. (2018), sorted group average treatment effects.
     """
@@ -115,17 +116,27 @@ def sorted_groups(
     place = score_bins(score, n_bins=n_groups)
     found = np.unique(place)
     parts = [_group_parts(effect, place == k) for k in found]
-    effects = tuple(estimate(value, influence, clusters) for value, influence in parts)
-    later = [
-        _difference(one, other, clusters) for one, other in zip(parts[1:], parts, strict=False)
-    ]
+
+    def outcomes(*groups: int) -> BoolArray | None:
+        return None if responded is None else responded[np.isin(place, groups)]
+
+    def minus(one: int, other: int) -> Estimate:
+        (value, influence), (less, other_influence) = parts[one], parts[other]
+        difference = estimate(value - less, influence - other_influence, clusters)
+        return if_outcomes(difference, outcomes(found[one], found[other]))
+
+    effects = tuple(
+        if_outcomes(estimate(*part, clusters), outcomes(k))
+        for k, part in zip(found, parts, strict=True)
+    )
+    later = [minus(k + 1, k) for k in range(len(parts) - 1)]
     worst = max((d.value / d.se for d in later if d.se > 0), default=float("nan"))
     p_monotone = min(1.0, len(later) * float(stats.norm.sf(worst))) if later else float("nan")
     return SortedGroups(
         group=tuple(int(k) + 1 for k in found),
         predicted=tuple(float(score[place == k].mean()) for k in found),
         effects=effects,
-        top_minus_bottom=_difference(parts[0], parts[-1], clusters)
+        top_minus_bottom=minus(0, -1)
         if len(parts) > 1
         else unknown(len(score), effects[0].n_clusters),
         p_monotone=p_monotone,
@@ -135,7 +146,3 @@ def sorted_groups(
 def _group_parts(effect: FloatArray, inside: BoolArray) -> Parts:
     mean = float(effect[inside].mean())
     return mean, np.where(inside, effect - mean, 0.0) * len(effect) / inside.sum()
-
-
-def _difference(one: Parts, other: Parts, clusters: IntArray | None) -> Estimate:
-    return estimate(one[0] - other[0], one[1] - other[1], clusters)

@@ -11,20 +11,10 @@ import numpy as np
 from scipy import stats
 
 from features.arrays import FloatArray, IntArray
-from training.metrics.estimates import CONFIDENCE, Estimate, Parts, estimate, ratio, unknown
+from training.metrics.estimates import CONFIDENCE, Estimate, Parts, estimate, fieller
 from training.metrics.uplift import autoc_parts, check_scores, qini_parts
 from training.metrics.uplift_calibration import slope_parts
 from training.metrics.uplift_top import uplift_at_parts
-
-MINIMUM_Z: Final = 3.0
-"""A ratio to the average effect is withheld when that is closer to 0 than so many standard errors."""
-
-
-def qini_over_average_parts(effect: FloatArray, score: FloatArray) -> Parts:
-    """Qini area as a share of the average effect, and its influence."""
-    mean = float(effect.mean())
-    return ratio(qini_parts(effect, score), (mean, effect - mean))
-
 
 METRICS: Final[Mapping[str, Callable[[FloatArray, FloatArray], Parts]]] = {
     "qini_per_head": qini_parts,
@@ -52,15 +42,14 @@ def qini_over_average_effect(
     """Qini area per head divided by the average effect: the normalised twin of `qini_area`.
 
     A random ranking has the value 0; a score that finds everybody who responds among a vanishing share has 1/2 when
-    nobody is harmed. NaN when the average effect is closer to 0 than 3 standard errors: a ratio to nothing has no
-    interval. Arguments and errors as in `paired_difference`.
+    nobody is harmed. The interval is Fieller's; NaN where the average effect is not told from 0: a ratio to nothing has no
+    interval. Where that happens often, the few intervals that are given are those of a lucky average, and cover less than
+    they say: in simulations 95 % where most trials show an average effect, but fewer where one in six does.
+    Arguments and errors as in `paired_difference`.
     """
     check_scores(effect, score)
     mean = float(effect.mean())
-    average = estimate(mean, effect - mean, clusters)
-    if not abs(mean) >= MINIMUM_Z * average.se:
-        return unknown(len(effect), average.n_clusters)
-    return estimate(*qini_over_average_parts(effect, score), clusters)
+    return fieller(qini_parts(effect, score), (mean, effect - mean), clusters)
 
 
 def paired_difference(

@@ -148,9 +148,7 @@ def evaluate_ranking(
         autoc=autoc(effect, score, clusters=groups),
         baseline_qini=qini_area(effect, baseline, clusters=groups),
         qini_over_baseline=qini_difference(effect, score, baseline, clusters=groups),
-        bins=uplift_by_bin(
-            effect, score, n_bins=n_bins, responded=responded, clusters=groups
-        ),
+        bins=uplift_by_bin(effect, score, n_bins=n_bins, responded=responded, clusters=groups),
         treated_share=treated_share_by_bin(treated, probability, score, n_bins=n_bins),
         curve=toc_curve(effect, score),
         baseline_curve=toc_curve(effect, baseline),

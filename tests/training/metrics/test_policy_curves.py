@@ -102,6 +102,17 @@ def test_intervals_cover_after_the_choice():
     assert np.mean(shares) > 0.95 - margin
 
 
+def test_the_set_of_best_shares_is_no_wider_than_it_says():
+    """Effect equal to the cost: every share is a best one, so each is left out 5 % of the time."""
+    rng = np.random.default_rng(5)
+    kept = []
+    for _ in range(400):
+        effect = 0.2 + rng.normal(size=400)
+        found = best_share(effect, rng.random(400), cost=0.2, n_points=4, rng=rng)
+        kept.append(found.share_low == 0)
+    assert np.mean(kept) == pytest.approx(0.95, abs=3 * np.sqrt(0.95 * 0.05 / 400))
+
+
 def test_clusters_widen_the_interval():
     rng = np.random.default_rng(4)
     effect, score = np.repeat(rng.normal(size=200), 4), np.repeat(rng.random(200), 4)

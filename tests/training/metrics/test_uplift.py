@@ -319,3 +319,11 @@ def test_hillstrom_golden_area():
     assert round(found.value, 6) == 0.000559
     assert round(found.se, 5) == 0.00102
     assert round(effect.mean(), 6) == 0.045233
+
+
+def test_a_bin_where_hardly_anybody_responds_has_no_interval():
+    effect, score = np.arange(20.0), np.arange(20.0)
+    upper, lower = uplift_by_bin(effect, score, n_bins=2, responded=score >= 15)
+    assert np.isfinite(upper.effect.se)
+    assert np.isnan(lower.effect.se)
+    assert lower.effect.value == effect[:10].mean()

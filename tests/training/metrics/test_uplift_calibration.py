@@ -96,3 +96,12 @@ def test_interval_coverage_of_slope_and_groups():
     margin = 3 * np.sqrt(0.95 * 0.05 / 2_000)
     assert np.mean(slopes) == pytest.approx(0.95, abs=margin)
     assert np.mean(tops) == pytest.approx(0.95, abs=margin)
+
+
+def test_a_group_where_hardly_anybody_responds_has_no_interval():
+    effect, score = np.arange(20.0), np.arange(20.0)
+    found = sorted_groups(effect, score, n_groups=2, responded=score >= 15)
+    assert np.isfinite(found.effects[0].se)
+    assert np.isnan(found.effects[1].se)
+    assert np.isfinite(found.top_minus_bottom.se)  # five respond among the rows of both
+    assert np.isnan(sorted_groups(effect, score, responded=score >= 16).top_minus_bottom.se)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from training.metrics.uplift import mean_effect, qini_area, qini_difference
+from training.metrics.estimates import Z, estimate
+from training.metrics.uplift import mean_effect, qini_area, qini_difference, qini_parts
 from training.metrics.uplift_comparison import (
     METRICS,
     measure,
@@ -60,6 +61,17 @@ def test_the_normalised_twin_is_the_ratio_with_an_interval_of_its_own():
     ]
     jackknife = np.sqrt((n - 1) / n * np.sum((left_out - np.mean(left_out)) ** 2))
     assert found.se == pytest.approx(jackknife, rel=0.02)
+
+
+def test_the_interval_of_the_normalised_twin_is_fiellers():
+    """Its ends are the ratios for which `area - ratio x average` is 1.96 standard errors from 0."""
+    effect, score, _ = sample()
+    found = qini_over_average_effect(effect, score)
+    for end in (found.low, found.high):
+        area, influence = qini_parts(effect, score)
+        gap = estimate(area - end * effect.mean(), influence - end * (effect - effect.mean()), None)
+        assert abs(gap.value) / gap.se == pytest.approx(Z, rel=1e-9)
+    assert found.low < found.value < found.high
 
 
 def test_the_normalised_twin_is_withheld_without_an_average_effect():

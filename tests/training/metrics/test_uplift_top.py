@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.metrics.uplift import mean_effect, score_bins, toc_curve
-from training.metrics.uplift_top import gain_curve, gain_over_random_at, segments, uplift_at
+from training.metrics.uplift import mean_effect, toc_curve
+from training.metrics.uplift_top import gain_curve, gain_over_random_at, uplift_at
 
 EFFECT = np.array([4.0, 1.0, -1.0, 0.0])
 SCORE = np.array([0.9, 0.5, 0.5, 0.1])
@@ -87,27 +87,14 @@ def test_interval_coverage():
     assert np.mean(inside) == pytest.approx(0.95, abs=3 * np.sqrt(0.95 * 0.05 / 2_000))
 
 
-def test_segments_are_named_by_interval_and_expected_outcome():
-    rng = np.random.default_rng(3)
-    place = np.repeat(np.arange(4), 1_000)
-    effect = np.array([0.5, 0.0, 0.0, -0.5])[place] + rng.normal(size=4_000)
-    expected = np.array([0.5, 0.9, 0.1, 0.5])[place]
-    found = {s.name: s for s in segments(effect, place, expected)}
-    assert {name: s.bins for name, s in found.items()} == {
-        "persuadable": (1,),
-        "sure thing": (2,),
-        "lost cause": (3,),
-        "harmed": (4,),
-    }
-    assert found["persuadable"].effect.value == pytest.approx(effect[:1_000].mean())
-    assert found["harmed"].share == 0.25
-
-
-def test_without_any_effect_nobody_is_named_persuadable_or_harmed_more_often_than_said():
-    rng = np.random.default_rng(4)
-    wrong = 0
-    for _ in range(500):
-        place = score_bins(rng.random(500), n_bins=5)
-        names = {s.name for s in segments(rng.normal(size=500), place, rng.random(500))}
-        wrong += bool(names & {"persuadable", "harmed"})
-    assert wrong / 500 < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 500)
+def test_a_share_where_hardly_anybody_responds_has_no_interval():
+    score, responded = np.arange(100.0), np.arange(100) >= 95  # the five best respond
+    effect = np.random.default_rng(7).normal(size=100)
+    for figure in (uplift_at, gain_over_random_at):
+        given = figure(effect, score, share=0.06, responded=responded)
+        assert given == figure(effect, score, share=0.06)
+        withheld = figure(effect, score, share=0.04, responded=responded)
+        assert withheld.value == figure(effect, score, share=0.04).value
+        assert np.isnan([withheld.se, withheld.low, withheld.high, withheld.p_value]).all()
+    curve = gain_curve(effect, score, n_points=25, responded=responded)
+    np.testing.assert_array_equal(np.isnan(curve.low), curve.share < 0.05)
