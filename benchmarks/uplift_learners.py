@@ -1,21 +1,27 @@
-"""Uplift learners beside each other on repeated splits of a training config: `python -m benchmarks.uplift_learners CONFIG ARM`.
+"""Uplift learners beside each other on repeated splits: `python -m benchmarks.uplift_learners CONFIG ARM FILE --seeds 0:5`.
 
-Each split fits every learner on the train part and judges it on the test part, all by the same doubly robust scores.
-Differences to the automatic choice are paired by split, with intervals corrected for the rows that splits share.
+Each split fits every learner on the train part and judges it on the test part, all by the same doubly robust scores; its
+figures join the FILE, so that many splits can be run in pieces. Differences to the automatic choice are paired by split,
+with intervals corrected for the rows that splits share.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
+import json
+import tempfile
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.uplift_own import ask_peer, write_task
+from benchmarks.uplift_peers import LIBRARIES
+from features.arrays import FloatArray
 from features.config import load_config
 from features.sources.flat_table import read_flat_table
 from training.metrics.uplift import qini_parts
 from training.metrics.uplift_calibration import slope_parts
-from training.metrics.uplift_comparison import RepeatedEstimate, over_splits
+from training.metrics.uplift_comparison import over_splits
 from training.uplift.base import TrialRows
 from training.uplift.base_models.boosted import BoostedConfig
 from training.uplift.base_models.linear import LinearConfig
@@ -34,7 +40,10 @@ from training.uplift.learners.t_learner import TLearnerConfig
 from training.uplift.learners.x_learner import XLearnerConfig
 from training.uplift.rows import UpliftRows, rows_from_flat_table
 
-SPLITS = 20
+TEST_SHARE = 0.5
+LIGHTGBM_DEFAULTS = BoostedConfig(
+    n_trees=100, n_leaves=31, min_child_rows=20, learning_rate=0.1, n_jobs=1
+)
 BOOSTED = BoostedConfig(n_jobs=1)
 LINEAR = LinearConfig(penalty=10)
 LEARNERS: dict[str, UpliftLearnerConfig] = {
@@ -52,12 +61,12 @@ _LINE = "| {} | {} | {} | {} |"
 
 
 def judge(
-    rows: UpliftRows, config: UpliftTrainingConfig, *, arm: str, seed: int
+    rows: UpliftRows, config: UpliftTrainingConfig, *, arm: str, seed: int, peers: str | None
 ) -> dict[str, list[float]]:
     """Qini per head and calibration slope of every learner on one split."""
     kept, treated, probability = rows.contrast([rows.arms.index(arm)], 0)
     inside = rows.subset(kept)
-    split = RandomSplit(test_share=0.5, seed=seed)
+    split = RandomSplit(test_share=TEST_SHARE, seed=seed)
     train, test = split_rows(inside, split, target=config.target)
     encoding = FeatureEncoding.fit(inside.features, source=inside.source)
     trial = TrialRows(
@@ -74,43 +83,79 @@ def judge(
     for name, learner in LEARNERS.items():
         model = fit_learner(seen, learner)
         score = model.predict(unseen.matrix)
-        found[name] = [qini_parts(effect, score)[0], slope_parts(effect, score)[0]]
+        found[name] = _figures(effect, score)
         if name == "auto":
             baseline = model.predict_control(unseen.matrix)
             found[BY_RESPONSE] = [qini_parts(effect, baseline)[0], float("nan")]
+    return found if peers is None else found | judge_peers(seen, unseen, effect, python=peers)
+
+
+def judge_peers(
+    rows: TrialRows, unseen: TrialRows, effect: FloatArray, *, python: str
+) -> dict[str, list[float]]:
+    """The same of other libraries' learners, every model a LightGBM at its defaults; text levels are codes to them."""
+    found: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        task = Path(folder) / "task.npz"
+        write_task(task, rows, unseen.matrix, LIGHTGBM_DEFAULTS)
+        for library, learners in LIBRARIES.items():
+            scores, _ = ask_peer(python, library, learners, task)
+            found |= {f"{library} {name}": _figures(effect, scores[name]) for name in learners}
     return found
 
 
-def _figure(found: RepeatedEstimate, *, interval: bool) -> str:
-    shown = f"{found.mean:.5f} ({found.sd:.5f})"
-    return f"{found.mean:+.5f} [{found.low:+.5f}, {found.high:+.5f}]" if interval else shown
+def _figures(effect: FloatArray, score: FloatArray) -> list[float]:
+    return [qini_parts(effect, score)[0], slope_parts(effect, score)[0]]
+
+
+def table(splits: list[dict[str, list[float]]]) -> list[str]:
+    """One line per learner over all splits, best first."""
+    lines = [
+        _LINE.format("learner", "Qini per head, mean (sd)", "slope, mean", "auto minus it"),
+        _LINE.format(*["---"] * 4),
+    ]
+    qini = {name: np.array([split[name][0] for split in splits]) for name in splits[0]}
+    for name in sorted(qini, key=lambda name: -float(qini[name].mean())):
+        slopes = np.array([split[name][1] for split in splits])
+        slope = "\u2013" if np.isnan(slopes).all() else f"{np.nanmean(slopes):.2f}"
+        found = over_splits(qini[name], test_share=TEST_SHARE)
+        gap = over_splits(qini["auto"] - qini[name], test_share=TEST_SHARE)
+        difference = f"{gap.mean:+.5f} [{gap.low:+.5f}, {gap.high:+.5f}]"
+        shown = "\u2013" if name == "auto" else difference
+        lines.append(_LINE.format(name, f"{found.mean:.5f} ({found.sd:.5f})", slope, shown))
+    own = over_splits(qini["auto"], test_share=TEST_SHARE)
+    lines.append(f"{len(splits)} splits; auto {own.mean:.5f} [{own.low:.5f}, {own.high:.5f}]")
+    return lines
 
 
 def main() -> None:
-    """Print the table, one line per learner."""
-    path, arm, *rest = sys.argv[1:]
-    config = load_config(UpliftTrainingConfig, Path(path), overrides=rest)
+    """Judge the splits that the file does not hold yet, then print the table of all it holds."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config", type=Path)
+    parser.add_argument("arm")
+    parser.add_argument("file", type=Path, help="figures by split, JSON lines; grows")
+    parser.add_argument("--seeds", default="0:20", help="first:last, the last not included")
+    parser.add_argument("--peers", help="an interpreter with causalml, econml and scikit-uplift")
+    parser.add_argument("--set", nargs="*", default=[], help="overrides of the config")
+    asked = parser.parse_args()
+    rows, config = _rows(asked.config, asked.set)
+    held = asked.file.read_text(encoding="utf-8") if asked.file.exists() else ""
+    splits = {entry["seed"]: entry["figures"] for entry in map(json.loads, held.splitlines())}
+    first, last = (int(number) for number in asked.seeds.split(":"))
+    for seed in sorted(set(range(first, last)) - set(splits)):
+        splits[seed] = judge(rows, config, arm=asked.arm, seed=seed, peers=asked.peers)
+        with asked.file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"seed": seed, "figures": splits[seed]}) + "\n")
+    print("\n".join(table([splits[seed] for seed in sorted(splits)])))
+
+
+def _rows(path: Path, overrides: list[str]) -> tuple[UpliftRows, UpliftTrainingConfig]:
+    config = load_config(UpliftTrainingConfig, path, overrides=overrides)
     data = config.data
     if not isinstance(data, FlatTableData):
         raise SystemExit("the config must name a flat table")
-    table = read_flat_table((Path(path).parent / data.path).resolve(), separator=data.separator)
-    rows, _ = rows_from_flat_table(table, data)
-    splits = []
-    for seed in range(SPLITS):
-        splits.append(judge(rows, config, arm=arm, seed=seed))
-        print(f"split {seed}: auto {splits[-1]['auto'][0]:.5f}", file=sys.stderr, flush=True)
-    print(_LINE.format("learner", "Qini per head, mean (sd)", "slope, mean", "auto minus it"))
-    print(_LINE.format(*["---"] * 4))
-    own = np.array([split["auto"][0] for split in splits])
-    for name in [*LEARNERS, BY_RESPONSE]:
-        qini = np.array([split[name][0] for split in splits])
-        slope = np.array([split[name][1] for split in splits])
-        mean = "\u2013" if np.isnan(slope).all() else f"{np.nanmean(slope):.2f}"
-        difference = _figure(over_splits(own - qini, test_share=0.5), interval=True)
-        shown = _figure(over_splits(qini, test_share=0.5), interval=False)
-        print(_LINE.format(name, shown, mean, "\u2013" if name == "auto" else difference))
-    total = over_splits(own, test_share=0.5)
-    print(f"\n{SPLITS} splits; auto {_figure(total, interval=True)}, corrected 95 % interval")
+    flat = read_flat_table((path.parent / data.path).resolve(), separator=data.separator)
+    return rows_from_flat_table(flat, data)[0], config
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from training.uplift.data_config import FlatTableData
 from training.uplift.evaluation import require_blind_score
 from training.uplift.explanation import explain_score
 from training.uplift.holdout import split_rows
+from training.uplift.monotone import require_monotone_features
 from training.uplift.propensity import Overlap, estimate_propensities, measure_overlap
 from training.uplift.results import ContrastResult, UpliftResult, score_table
 from training.uplift.rows import UpliftRows
@@ -45,9 +46,11 @@ def fit_uplift(rows: UpliftRows, config: UpliftTrainingConfig) -> UpliftResult:
     Raises:
         GateError: sample-ratio mismatch, a feature or a score that predicts a random assignment, or estimated
             probabilities without overlap; nothing is reported then.
+        ConfigError: a monotone direction for something that is no number.
         InputError: a part without rows of an arm.
         SchemaError: a feature that is neither number nor text.
     """
+    require_monotone_features(rows.features, config.monotone)
     rows, sample_ratio = checked_assignment(rows, config)
     train, test = split_rows(rows, config.split, target=config.target)
     names = _names(rows.arms[1:])

@@ -27,6 +27,7 @@ class TrialRows:
         kind: of the outcome.
         categorical: matrix columns that hold codes of text levels.
         groups: rows of one group share a fold, shape (n_rows,); None = independent rows.
+        monotone: per matrix column +1 where uplift may only rise with it, -1 only fall, 0 either; () = nothing asked.
     """
 
     matrix: FloatArray
@@ -36,6 +37,7 @@ class TrialRows:
     kind: OutcomeKind
     categorical: tuple[int, ...] = ()
     groups: IntArray | None = None
+    monotone: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.outcome)
@@ -50,6 +52,7 @@ class TrialRows:
             self.kind,
             self.categorical,
             None if self.groups is None else self.groups[keep],
+            self.monotone,
         )
 
     def inverse_probability(self) -> FloatArray:

@@ -12,6 +12,7 @@ from training.uplift.base_models.registry import BaseModelConfig
 from training.uplift.data_config import ArmName, FlatTableData, HistoriesData
 from training.uplift.learners.registry import UpliftLearnerConfig
 from training.uplift.learners.t_learner import TLearnerConfig
+from training.uplift.monotone import Direction
 
 
 class RandomSplit(BaseConfig):
@@ -90,6 +91,9 @@ class UpliftTrainingConfig(BaseConfig):
 
     learner: UpliftLearnerConfig = TLearnerConfig()
 
+    monotone: dict[str, Direction] = Field(default_factory=dict)
+    """Features with which predicted uplift may only rise (`increasing`) or only fall (`decreasing`)."""
+
     evaluation_model: BaseModelConfig = BoostedConfig()
     """Outcome model behind the doubly robust scores of the evaluation; a poor one costs width, not truth."""
 
@@ -124,6 +128,11 @@ class UpliftTrainingConfig(BaseConfig):
         if isinstance(self.split, ColumnSplit) and self.split.column in self._spoken_for():
             raise ValueError(
                 f"'{self.split.column}' cannot be the split: it is a feature, treatment, outcome, probability or group"
+            )
+        if self.monotone and not self.learner.keeps_monotone:
+            raise ValueError(
+                f"'monotone' cannot be kept by '{self.learner.kind}': its uplift is a difference of models. Use x_learner, "
+                "r_learner, dr_learner, auto, or class_transformation with a lightgbm base"
             )
         if self.repeats > 1 and self.split.kind != "random":
             raise ValueError("'repeats' needs 'split.kind: random'")

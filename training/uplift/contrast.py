@@ -19,6 +19,7 @@ from training.uplift.evaluation import RankingEvaluation, evaluate_ranking
 from training.uplift.holdout import split_rows
 from training.uplift.learners.registry import fit_learner
 from training.uplift.model import UpliftFacts, UpliftModel
+from training.uplift.monotone import monotone_signs
 from training.uplift.rows import UpliftRows
 from training.uplift.screening import AssignmentCheck, check_assignment, require_blind_features
 
@@ -109,6 +110,7 @@ def training_rows(contrast: Contrast, used: BoolArray) -> tuple[TrialRows, Featu
         config.data.outcomes[config.target],
         encoding.categorical,
         seen.group,
+        monotone_signs(encoding, config.monotone),
     )
     return trial, encoding
 

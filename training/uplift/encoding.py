@@ -50,7 +50,7 @@ class FeatureEncoding:
             )
         levels = {}
         for name in table.column_names:
-            if _is_category(table[name].type):
+            if is_text(table[name].type):
                 levels[name] = _levels(table[name], name, source)
             elif number_values(table[name]) is None:
                 raise SchemaError(
@@ -99,19 +99,19 @@ class FeatureEncoding:
         return cls(tuple(content["names"]), levels)
 
     def _encode_column(self, values: pa.ChunkedArray, name: str, source: str) -> FloatArray:
-        is_text = _is_category(values.type)
+        text = is_text(values.type)
         all_missing = values.null_count == len(values)
-        if is_text != (name in self.levels) and not all_missing:
+        if text != (name in self.levels) and not all_missing:
             trained = "text" if name in self.levels else "numbers"
             raise SchemaError(
                 source,
-                f"feature '{name}' is {'text' if is_text else values.type}",
+                f"feature '{name}' is {'text' if text else values.type}",
                 rule=f"the model was trained on {trained}",
                 next_step="Deliver the column as it was in training.",
             )
         if all_missing:
             return np.full(len(values), np.nan)
-        if is_text:
+        if text:
             known = pa.array(self.levels[name], pa.string())
             codes = pc.index_in(values.cast(pa.string()), value_set=known)
             return np.asarray(pc.fill_null(codes.cast(pa.float64()), float("nan")).to_numpy())
@@ -126,7 +126,8 @@ class FeatureEncoding:
         return np.where(np.isfinite(numbers), numbers, np.nan)
 
 
-def _is_category(type_: pa.DataType) -> bool:
+def is_text(type_: pa.DataType) -> bool:
+    """Whether a column of that type holds text, plain or as a dictionary."""
     kinds = pa.types.is_dictionary, pa.types.is_string, pa.types.is_large_string
     return any(is_kind(type_) for is_kind in kinds)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from features.arrays import BoolArray, FloatArray, IntArray
 from features.errors import GateError
 from training.experiments.checks import BalanceCheck
@@ -56,12 +58,14 @@ class TopShare:
         share: of the test rows.
         effect: mean effect inside; a random ranking has the average effect.
         over_random: what treating them gains over as many at random, per head of everybody; random = 0.
-        over_baseline: paired difference of `effect` to ranking by the expected outcome without treatment.
+        baseline: mean effect among as many by the expected outcome without treatment.
+        over_baseline: paired difference of `effect` to `baseline`.
     """
 
     share: float
     effect: Estimate
     over_random: Estimate
+    baseline: Estimate
     over_baseline: Estimate
 
 
@@ -74,7 +78,7 @@ class RankingEvaluation:
         average_effect: mean effect over the test rows (doubly robust).
         qini: per-head Qini area of the score; random = 0.
         autoc: area under the TOC of the score; random = 0.
-        baseline_qini: Qini area of ranking by the expected outcome without treatment, the usual propensity ranking.
+        baseline_qini, baseline_autoc: of ranking by the expected outcome without treatment, the usual propensity ranking.
         qini_over_baseline: paired difference `qini - baseline_qini`.
         bins: effect per score bin, highest first.
         treated_share: check that the score does not predict the assignment.
@@ -88,6 +92,7 @@ class RankingEvaluation:
         gain: cumulative gain with its interval.
         policy: contacting whoever is predicted to be worth it, None without economics.
         best_share: the most profitable share of the ranking, None without economics.
+        baseline_best_share: the same of the baseline.
     """
 
     n_rows: int
@@ -95,6 +100,7 @@ class RankingEvaluation:
     qini: Estimate
     autoc: Estimate
     baseline_qini: Estimate
+    baseline_autoc: Estimate
     qini_over_baseline: Estimate
     bins: list[DecileEffect]
     treated_share: TreatedShareCheck
@@ -108,6 +114,7 @@ class RankingEvaluation:
     gain: GainCurve
     policy: PolicyReport | None
     best_share: BestShare | None
+    baseline_best_share: BestShare | None
 
 
 def evaluate_ranking(
@@ -135,18 +142,26 @@ def evaluate_ranking(
         n_bins: score bins.
         economics: what an outcome is worth and a contact costs; None = no policy is valued.
     """
-    policy = best = None
+    order = np.argsort(-score, kind="stable")  # every figure sorts by the score: once sorted that costs nothing
+    effect, score, baseline = effect[order], score[order], baseline[order]
+    treated, probability, responded = treated[order], probability[order], responded[order]
+    groups = None if groups is None else groups[order]
+    policy = best = baseline_best = None
     if economics is not None:
         value, cost = economics.value, economics.cost
         worth_it = value * score > cost
         policy = judge_policy(effect, worth_it, cost=cost, value=value, clusters=groups)
-        best = best_share(effect, score, cost=cost, value=value, clusters=groups)
+        best, baseline_best = (
+            best_share(effect, ranking, cost=cost, value=value, clusters=groups)
+            for ranking in (score, baseline)
+        )
     return RankingEvaluation(
         n_rows=len(effect),
         average_effect=mean_effect(effect, clusters=groups),
         qini=qini_area(effect, score, clusters=groups),
         autoc=autoc(effect, score, clusters=groups),
         baseline_qini=qini_area(effect, baseline, clusters=groups),
+        baseline_autoc=autoc(effect, baseline, clusters=groups),
         qini_over_baseline=qini_difference(effect, score, baseline, clusters=groups),
         bins=uplift_by_bin(effect, score, n_bins=n_bins, responded=responded, clusters=groups),
         treated_share=treated_share_by_bin(treated, probability, score, n_bins=n_bins),
@@ -169,6 +184,7 @@ def evaluate_ranking(
         gain=gain_curve(effect, score, responded=responded, clusters=groups),
         policy=policy,
         best_share=best,
+        baseline_best_share=baseline_best,
     )
 
 
@@ -182,10 +198,15 @@ def _top(
     groups: IntArray | None,
 ) -> TopShare:
     metric = f"uplift_at_{share:.0%}".rstrip("%")
+    own, other = (
+        uplift_at(effect, ranking, share=share, responded=responded, clusters=groups)
+        for ranking in (score, baseline)
+    )
     return TopShare(
         share,
-        uplift_at(effect, score, share=share, responded=responded, clusters=groups),
+        own,
         gain_over_random_at(effect, score, share=share, responded=responded, clusters=groups),
+        other,
         paired_difference(metric, effect, score, baseline, clusters=groups),
     )
 

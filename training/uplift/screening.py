@@ -14,7 +14,7 @@ from scipy import stats
 from features.arrays import BoolArray, FloatArray, IntArray
 from features.errors import GateError
 from training.metrics.uplift import mid_ranks
-from training.uplift.encoding import MAX_LEVELS
+from training.uplift.encoding import MAX_LEVELS, is_text
 
 ALARM: Final = 0.001
 """Below this p-value, times the number of features, a feature predicts a random assignment."""
@@ -70,7 +70,7 @@ def screen_features(table: pa.Table) -> list[DroppedFeature]:
         distinct = pc.count_distinct(_plain(values), mode="all").as_py()
         if distinct <= 1:
             dropped.append(DroppedFeature(name, CONSTANT, "one value in every row"))
-        elif _is_text(values) and distinct > MAX_LEVELS:
+        elif is_text(values.type) and distinct > MAX_LEVELS:
             note = f"{distinct:,} different texts, at most {MAX_LEVELS:,} are allowed"
             dropped.append(DroppedFeature(name, TOO_MANY_LEVELS, note))
         else:
@@ -112,7 +112,7 @@ def check_assignment(
         values = matrix[:, place]
         tests = [
             _auc_and_p(column, surprise, spread, groups)
-            for column in _readings(values, is_text=place in categorical)
+            for column in _readings(values, has_levels=place in categorical)
         ]
         auc, p_value = min(tests, key=lambda test: test[1], default=(0.5, 1.0))
         found.append(AssignmentCheck(name, auc, min(1.0, p_value * max(1, len(tests)))))
@@ -139,20 +139,15 @@ def require_blind_features(checks: Sequence[AssignmentCheck], *, source: str) ->
     )
 
 
-def _is_text(values: pa.ChunkedArray) -> bool:
-    kinds = pa.types.is_dictionary, pa.types.is_string, pa.types.is_large_string
-    return any(is_kind(values.type) for is_kind in kinds)
-
-
 def _plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
     return values.cast(pa.string()) if pa.types.is_dictionary(values.type) else values
 
 
-def _readings(values: FloatArray, *, is_text: bool) -> list[FloatArray]:
+def _readings(values: FloatArray, *, has_levels: bool) -> list[FloatArray]:
     """What a column says, as numbers: ranks, or one indicator per level; and whether it says nothing."""
     missing = np.isnan(values)
     readings = [missing.astype(np.float64)] if missing.any() else []
-    if is_text:
+    if has_levels:
         levels = np.unique(values[~missing])
         return readings + [(values == level).astype(np.float64) for level in levels]
     middle = np.median(values[~missing]) if not missing.all() else 0.0

@@ -47,18 +47,26 @@ class BoostedTrainer:
         matrix: encoded features, shape (n_rows, n_features), NaN = missing.
         categorical: matrix columns that hold codes of text levels.
         config: booster settings.
+        monotone: per matrix column +1 where predictions may only rise with it, -1 only fall, 0 either; () = all 0.
+            Missing values stand outside the order.
     """
 
     def __init__(
-        self, matrix: FloatArray, *, categorical: Sequence[int], config: BoostedConfig
+        self,
+        matrix: FloatArray,
+        *,
+        categorical: Sequence[int],
+        config: BoostedConfig,
+        monotone: Sequence[int] = (),
     ) -> None:
         self._config = config
+        self._monotone = {"monotone_constraints": list(monotone)} if any(monotone) else {}
         self._n_rows = len(matrix)
         self._bins = lgb.Dataset(
             matrix,
             label=np.zeros(len(matrix)),
             categorical_feature=list(categorical),
-            params=_params("continuous", config),
+            params=_params("continuous", config) | self._monotone,
         ).construct()
 
     def train(
@@ -71,7 +79,7 @@ class BoostedTrainer:
     ) -> BoostedModel:
         """Fit one booster; see `training.uplift.base_models.base.Trainer`."""
         used = np.arange(self._n_rows) if rows is None else np.flatnonzero(rows)
-        params = _params(kind, self._config)
+        params = _params(kind, self._config) | self._monotone
         subset = self._bins.subset(used, params=params).construct()
         subset.set_label(target[used])
         if weight is not None:

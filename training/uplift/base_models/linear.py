@@ -21,6 +21,7 @@ from features.config import BaseConfig
 from features.errors import InputError
 from features.run import to_json
 from training.uplift.base import OutcomeKind
+from training.uplift.base_models.bounded_ridge import fit_bounded_ridge
 
 MAX_LEVELS: Final = 50
 """Levels of a text column that get an indicator, most frequent first; the rest share the base."""
@@ -110,6 +111,11 @@ class Columns:
         side = (matrix[:, [self.modifier]] - self.modifier_mean) / self.modifier_scale
         return np.hstack([columns, _MODIFIER_SCALE * side, side * columns])
 
+    def signs(self, monotone: Sequence[int]) -> FloatArray:
+        """Sign that the coefficient of each design column must have, 0 = any, shape (n_columns,); without modifier."""
+        number = np.array(self.level) == _NUMBER
+        return np.where(number, np.array(monotone)[self.place], 0).astype(np.float64)
+
 
 _NUMBER: Final = -1
 _IS_MISSING: Final = -2
@@ -144,6 +150,8 @@ class LinearTrainer:
         categorical: matrix columns that hold codes of text levels.
         config: settings.
         modifier: matrix column whose effect may differ by every other column; None = plain main effects.
+        monotone: per matrix column +1 where predictions may only rise with it, -1 only fall, 0 either; () = all 0. For
+            continuous targets only. Missing values stand outside the order.
     """
 
     def __init__(
@@ -153,10 +161,12 @@ class LinearTrainer:
         categorical: Sequence[int],
         config: LinearConfig,
         modifier: int | None = None,
+        monotone: Sequence[int] = (),
     ) -> None:
         self._config = config
         self._columns = Columns.fit(matrix, categorical, modifier)
         self._design = self._columns.design(matrix)
+        self._signs = self._columns.signs(monotone) if any(monotone) else None
 
     def train(
         self,
@@ -171,7 +181,14 @@ class LinearTrainer:
         goal = target if rows is None else target[rows]
         share = weight if rows is None or weight is None else weight[rows]
         with threadpool_limits(1, "blas"):  # the last digits depend on the number of threads
-            coefficients, intercept = _fit(design, goal, share, kind, self._config.penalty)
+            if self._signs is None:
+                coefficients, intercept = _fit(design, goal, share, kind, self._config.penalty)
+            elif kind == "continuous":
+                coefficients, intercept = fit_bounded_ridge(
+                    design, goal, share, penalty=self._config.penalty, signs=self._signs
+                )
+            else:
+                raise ValueError("a logistic regression has no monotone constraints")
         return LinearModel(self._columns, coefficients, intercept, kind)
 
 

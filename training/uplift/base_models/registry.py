@@ -21,6 +21,7 @@ def trainer(
     *,
     categorical: Sequence[int],
     modifier: int | None = None,
+    monotone: Sequence[int] = (),
 ) -> Trainer:
     """A trainer over the rows of `matrix`.
 
@@ -29,10 +30,13 @@ def trainer(
         matrix: encoded features, shape (n_rows, n_features), NaN = missing.
         categorical: matrix columns that hold codes of text levels.
         modifier: matrix column whose effect may differ by every other column; trees find that by themselves.
+        monotone: per matrix column +1 where predictions may only rise with it, -1 only fall, 0 either; () = all 0.
     """
     if isinstance(config, LinearConfig):
-        return LinearTrainer(matrix, categorical=categorical, config=config, modifier=modifier)
-    return BoostedTrainer(matrix, categorical=categorical, config=config)
+        return LinearTrainer(
+            matrix, categorical=categorical, config=config, modifier=modifier, monotone=monotone
+        )
+    return BoostedTrainer(matrix, categorical=categorical, config=config, monotone=monotone)
 
 
 def file_name(name: str, config: BoostedConfig | LinearConfig) -> str:

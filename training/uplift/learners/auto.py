@@ -88,6 +88,11 @@ class AutoConfig(BaseConfig):
     n_jobs: int = Field(default=2, ge=1)
     """Threads of every boosted model, in place of what the candidates say."""
 
+    @property
+    def keeps_monotone(self) -> bool:
+        """Whether any candidate does; only those are then combined, with weights that are not negative."""
+        return any(candidate.keeps_monotone for candidate in self.candidates)
+
     @model_validator(mode="after")
     def _one_number_of_threads(self) -> Self:
         candidates = tuple(with_threads(c, self.n_jobs) for c in self.candidates)
@@ -132,7 +137,7 @@ class AutoLearner(UpliftLearner[AutoConfig]):
 
     Attributes:
         config: what it was fitted with.
-        candidates: every candidate, in the order of the config.
+        candidates: every candidate in the order of the config; of monotone uplift those that can keep it.
         learners: fitted on all rows; None where the weight is 0.
         control: model of the outcome without treatment.
         average: average effect of the training rows.
@@ -155,11 +160,12 @@ class AutoLearner(UpliftLearner[AutoConfig]):
     def fit(cls, rows: TrialRows, config: AutoConfig) -> Self:
         """Predict out of fold, combine, shrink, fit those that count on all rows."""
         require_both_arms(rows)
+        candidates = tuple(c for c in config.candidates if c.keeps_monotone or not rows.monotone)
         models = trainer(config.outcome, rows.matrix, categorical=rows.categorical)
         scored = doubly_robust_scores(
             rows, config=config.outcome, n_folds=config.n_folds, seed=config.seed, shared=models
         )
-        unseen = _out_of_fold(rows, config, scored.fold)
+        unseen = _out_of_fold(rows, candidates, scored.fold)
         goal = _centred_by_fold(scored.effect[:, None], scored.fold)[:, 0]
         spread = _centred_by_fold(unseen, scored.fold)
         weights = _weights(spread, goal)
@@ -171,10 +177,10 @@ class AutoLearner(UpliftLearner[AutoConfig]):
         )
         return cls(
             config,
-            _results(config.candidates, unseen, scored.effect, weights),
+            _results(candidates, unseen, scored.effect, weights),
             tuple(
                 fit_simple(rows, candidate) if weight > 0 else None
-                for candidate, weight in zip(config.candidates, weights, strict=True)
+                for candidate, weight in zip(candidates, weights, strict=True)
             ),
             control,
             float(scored.effect.mean()),
@@ -239,13 +245,13 @@ class AutoLearner(UpliftLearner[AutoConfig]):
         return cls(config, candidates, learners, model, *numbers)
 
 
-def _out_of_fold(rows: TrialRows, config: AutoConfig, fold: IntArray) -> FloatArray:
+def _out_of_fold(rows: TrialRows, candidates: Sequence[SimpleConfig], fold: IntArray) -> FloatArray:
     """Prediction of every candidate for rows it has not seen, shape (n_rows, n_candidates)."""
-    unseen = np.empty((len(rows), len(config.candidates)))
-    for k in range(config.n_folds):
+    unseen = np.empty((len(rows), len(candidates)))
+    for k in np.unique(fold):
         held = fold == k
         seen = rows.subset(~held)
-        for place, candidate in enumerate(config.candidates):
+        for place, candidate in enumerate(candidates):
             unseen[held, place] = fit_simple(seen, candidate).predict(rows.matrix[held])
     return unseen
 

@@ -31,12 +31,22 @@ class LearnerConfig(BaseConfig):
     base: BaseModelConfig = BoostedConfig()
     """Model of the outcome."""
 
+    @property
+    def keeps_monotone(self) -> bool:
+        """Whether the uplift itself can be held monotone: it is one model, or a mean of models, not a difference."""
+        return False
+
 
 class TwoStageConfig(LearnerConfig):
     """Settings of learners that first model the outcome, then the effect."""
 
     effect: BaseModelConfig = BoostedConfig(n_trees=40, n_leaves=4, min_child_rows=500)
     """Model of the effect."""
+
+    @property
+    def keeps_monotone(self) -> bool:
+        """True: the effect has models of its own."""
+        return True
 
 
 class CrossFittedConfig(TwoStageConfig):

@@ -9,6 +9,7 @@ import numpy as np
 
 from features.arrays import FloatArray
 from training.uplift.base import TrialRows
+from training.uplift.base_models.boosted import BoostedConfig
 from training.uplift.base_models.registry import trainer
 from training.uplift.doubly_robust import effect_scores
 from training.uplift.learners.base import ComposedLearner, LearnerConfig, require_both_arms
@@ -18,6 +19,11 @@ class ClassTransformationConfig(LearnerConfig):
     """Class transformation (binary outcomes), transformed outcome (continuous ones)."""
 
     kind: Literal["class_transformation"] = "class_transformation"
+
+    @property
+    def keeps_monotone(self) -> bool:
+        """With a boosted base only: a logistic regression has no bounds."""
+        return isinstance(self.base, BoostedConfig)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,13 +45,18 @@ class ClassTransformation(ComposedLearner[ClassTransformationConfig]):
         """Fit the transformed outcome on all rows, the outcome on the control."""
         require_both_arms(rows)
         models = trainer(config.base, rows.matrix, categorical=rows.categorical)
+        effects = models
+        if rows.monotone:
+            effects = trainer(
+                config.base, rows.matrix, categorical=rows.categorical, monotone=rows.monotone
+            )
         if rows.kind == "binary":
             target = np.where(rows.treated, rows.outcome, 1 - rows.outcome)
             weight = rows.inverse_probability()
-            transformed = models.train(target, kind="binary", weight=weight / weight.mean())
+            transformed = effects.train(target, kind="binary", weight=weight / weight.mean())
         else:
             target = effect_scores(rows.outcome, rows.treated, rows.probability)
-            transformed = models.train(target, kind="continuous")
+            transformed = effects.train(target, kind="continuous")
         control = models.train(
             rows.outcome, kind=rows.kind, rows=~rows.treated, weight=rows.arm_weights()
         )

@@ -37,7 +37,9 @@ class DrLearner(ComposedLearner[DrLearnerConfig]):
         scored = doubly_robust_scores(
             rows, config=config.base, n_folds=config.n_folds, seed=config.seed, shared=first
         )
-        second = trainer(config.effect, rows.matrix, categorical=rows.categorical)
+        second = trainer(
+            config.effect, rows.matrix, categorical=rows.categorical, monotone=rows.monotone
+        )
         effect = second.train(scored.effect, kind="continuous")
         control = first.train(
             rows.outcome, kind=rows.kind, rows=~rows.treated, weight=rows.arm_weights()

@@ -42,7 +42,9 @@ class RLearner(ComposedLearner[RLearnerConfig]):
         )
         expected = rows.probability * scored.treated + (1 - rows.probability) * scored.control
         residual = rows.treated - rows.probability
-        second = trainer(config.effect, rows.matrix, categorical=rows.categorical)
+        second = trainer(
+            config.effect, rows.matrix, categorical=rows.categorical, monotone=rows.monotone
+        )
         effect = second.train(
             (rows.outcome - expected) / residual,
             kind="continuous",

@@ -36,5 +36,8 @@ def fit_learner(rows: TrialRows, config: UpliftLearnerConfig) -> UpliftLearner[A
 
     Raises:
         InputError: an arm without rows, or too few for the folds.
+        ValueError: the rows ask for monotone uplift that the learner cannot keep.
     """
+    if rows.monotone and not config.keeps_monotone:
+        raise ValueError(f"the uplift of '{config.kind}' cannot be held monotone")
     return LEARNERS[config.kind].fit(rows, config)
