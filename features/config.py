@@ -206,6 +206,8 @@ def _describe(model: type[BaseModel], issue: Mapping[str, Any]) -> str:
 
 def _fields_at(annotation: Any, location: Sequence[int | str]) -> list[str]:
     """Valid keys at `location` inside a model; a union contributes the keys of its chosen member."""
+    if location and get_origin(annotation) is dict:
+        return _fields_at(get_args(annotation)[1], location[1:])
     models = _models_in(annotation)
     if not location:
         return sorted({name for model in models for name in model.model_fields})

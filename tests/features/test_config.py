@@ -31,6 +31,7 @@ class Outer(BaseConfig):
     inner: Inner = Inner()
     model: Annotated[Als | Popular, Field(discriminator="kind")] = Als(kind="als")
     models: tuple[Annotated[Als | Popular, Field(discriminator="kind")], ...] = ()
+    named: dict[str, Annotated[Als | Popular, Field(discriminator="kind")]] = Field(default={})
 
 
 @pytest.fixture
@@ -65,6 +66,11 @@ def load(tmp_path):
             "models: [{kind: als}, {kind: popular, window: 3}]",
             ["'models.1.popular.window'", "did you mean 'window_days'?"],
             id="misspelt key in a list",
+        ),
+        pytest.param(
+            "named: {mine: {kind: popular, window: 3}}",
+            ["'named.mine.popular.window'", "did you mean 'window_days'?"],
+            id="misspelt key in an entry of a mapping",
         ),
         pytest.param(
             "zzz: 1", ["unknown key, valid keys: as_of, inner, model, models"], id="no near key"
