@@ -226,6 +226,20 @@ def score(
 
 
 @app.command()
+def export(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    *,
+    dry_run: DryRun = False,
+    log_json: LogJson = False,
+) -> None:
+    """Write the files of an exports.yaml for ad platforms, after asking again who may be contacted."""
+    from serving.jobs import plan_export  # noqa: PLC0415
+
+    _execute(plan_export(config, overrides or []), dry_run=dry_run, log_json=log_json)
+
+
+@app.command()
 def measure(
     config: ConfigFile,
     overrides: Overrides = None,

@@ -23,6 +23,8 @@ from features.steps.simulate import simulate, write_truth
 from features.steps.training_sets import build_training_sets, leakage_lines
 from features.store import Workspace
 from serving.config import CampaignConfig
+from serving.exports.config import EXPORTS_FILE, ExportsConfig
+from serving.exports.export import export, export_lines
 from serving.report import write_report
 from serving.score import score
 from training import steps as models
@@ -41,7 +43,9 @@ UPLIFT: Final = "uplift"
 CAMPAIGN: Final = "campaign"
 EXPERIMENT: Final = "experiment"
 _PROJECT: Final = "project"
-_STEP_FILES: Final = (_PROJECT, FEATURES_FILE, EXPERIMENT, RECOMMENDER, UPLIFT, CAMPAIGN)
+_STEP_FILES: Final = (
+    _PROJECT, FEATURES_FILE, EXPERIMENT, RECOMMENDER, UPLIFT, CAMPAIGN, EXPORTS_FILE,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,8 @@ def plan_project(folder: Path, overrides: Sequence[str]) -> Plan:
     """All steps of a project folder.
 
     Args:
-        folder: holds project.yaml, experiment.yaml, recommender.yaml, uplift.yaml, campaign.yaml.
+        folder: holds project.yaml, experiment.yaml, recommender.yaml, uplift.yaml, campaign.yaml; with an exports.yaml the
+            decisions are exported too.
         overrides: `<file>.<key>=value`, for example `campaign.budget.amount=50`.
 
     Raises:
@@ -99,6 +104,7 @@ def plan_project(folder: Path, overrides: Sequence[str]) -> Plan:
         _train_recommender(project, recommender),
         _train_uplift(project, uplift),
         _score(project, campaign),
+        *_exports(project, own[EXPORTS_FILE]),
         _measure(project, overlay),
         _report(project),
     )
@@ -170,6 +176,13 @@ def plan_score(path: Path, overrides: Sequence[str]) -> Plan:
     project = Project(path.parent)
     campaign = load_config(CampaignConfig, path, overrides=overrides)
     return Plan(project.workspace, (_score(project, campaign),))
+
+
+def plan_export(path: Path, overrides: Sequence[str]) -> Plan:
+    """The files of an exports.yaml, from the decisions in force."""
+    project = Project(path.parent)
+    exports = load_config(ExportsConfig, path, overrides=overrides)
+    return Plan(project.workspace, (_export(project, exports),))
 
 
 def plan_measure(path: Path, overrides: Sequence[str]) -> Plan:
@@ -337,6 +350,24 @@ def _score(project: Project, config: CampaignConfig) -> Job:
         "decide whom to contact with what",
         lambda: score(project, config),
         ("persons", "eligible", "held_out", "contacted", "expected_cost", "expected_margin"),
+    )
+
+
+def _exports(project: Project, overrides: Sequence[str]) -> tuple[Job, ...]:
+    """The export job of a project that has an exports.yaml."""
+    if not overrides and not (project.folder / f"{EXPORTS_FILE}.yaml").is_file():
+        return ()
+    config = project.step_config(ExportsConfig, EXPORTS_FILE, overrides=overrides)
+    return (_export(project, config),)
+
+
+def _export(project: Project, config: ExportsConfig) -> Job:
+    return Job(
+        "export",
+        "ask again who may be contacted, write the files for platforms",
+        lambda: export(project, config),
+        ("persons", "dropped", "files", "rows", "added", "removed", "not_available"),
+        told=export_lines,
     )
 
 

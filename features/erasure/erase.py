@@ -1,8 +1,9 @@
 """Erase persons from a workspace: plan, keep tombstones, rewrite runs, look again, prove.
 
 Runs are named by content and never changed, so every run that names the persons is replaced by a new one without them;
-its manifest says which run it was made from and how many rows went. Pages (HTML) are removed, to be written again. What
-was only computed from the persons together with others (counts, model weights) stays until the steps run again.
+its manifest says which run it was made from and how many rows went. Pages (HTML) and exports for platforms are removed,
+to be written again: an export after an erasure is a whole one, which replaces what the platform has. What was only
+computed from the persons together with others (counts, model weights) stays until the steps run again.
 
 The plan is kept in the workspace until the proof is written: killed at any moment and started again with the same list,
 the erasure ends the same.
@@ -30,6 +31,9 @@ from features.store import CURRENT, Workspace
 ERASE: Final = "erase"
 PROOF: Final = "erasure_proof.json"
 PLAN: Final = "erasure_in_progress.json"
+
+EXPORT: Final = "export"
+"""The step whose files are for platforms: they hold hashed contacts, which no id of a person finds again."""
 
 _REWRITE, _REMOVE, _COPY = "rewritten", "removed", "copy rewritten"
 _LAYER: Final = "features"
@@ -147,7 +151,7 @@ def _plan(workspace: Workspace, runs: list[Run], ids: Ids, erasure: str) -> Plan
         if entry:
             plan[_where(workspace, folder)] = entry
     if plan:
-        pages = [run for run in runs if _is_page(run)]
+        pages = [run for run in runs if _is_page(run) or run.manifest["step"] == EXPORT]
         plan |= {_where(workspace, run.path): {"action": _REMOVE, "tables": {}} for run in pages}
     return plan
 
