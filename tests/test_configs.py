@@ -12,6 +12,7 @@ from features.project import ProjectConfig
 from features.simulate.overlay import OverlayConfig
 from features.steps.config import FeaturesConfig
 from serving.config import CampaignConfig
+from serving.exports.config import ExportsConfig
 from training.flat_recommender_config import FlatRecommenderConfig
 from training.recommender_config import RecommenderTrainingConfig
 from training.tune_config import TuneConfig, load_tuning
@@ -27,6 +28,7 @@ BY_KIND = {
     "tune": TuneConfig,
     "campaign": CampaignConfig,
     "erasure": ErasureConfig,
+    "exports": ExportsConfig,
     "features": FeaturesConfig,
     None: ProjectConfig,
 }
