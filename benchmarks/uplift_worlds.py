@@ -28,7 +28,7 @@ OURS = "retarget"
 ROWS, NEW_ROWS, FEATURES = 50_000, 50_000, 10
 PROBABILITIES = (0.5, 0.9)
 COST = 0.02
-BASE = BoostedConfig()
+BASE = BoostedConfig(n_jobs=1)
 WORLDS: dict[str, Callable[[FloatArray], FloatArray]] = {
     "linear": lambda x: 0.02 + 0.02 * x[:, 0] - 0.015 * x[:, 1],
     "step": lambda x: 0.06 * (x[:, 0] > 0.5),
@@ -148,11 +148,14 @@ def main() -> None:
         ]
         print("\n\n".join("\n".join(block) for block in blocks))
         return
+    lines = [
+        json.dumps(line)
+        for world in asked.world or WORLDS
+        for probability in PROBABILITIES
+        for line in simulate(asked.peers, asked.seed, world, probability)
+    ]
     with asked.file.open("a", encoding="utf-8") as sink:
-        for world in asked.world or WORLDS:
-            for probability in PROBABILITIES:
-                for line in simulate(asked.peers, asked.seed, world, probability):
-                    sink.write(json.dumps(line) + "\n")
+        sink.write("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from features.arrays import BoolArray, FloatArray, IntArray
-from training.metrics.estimates import CONFIDENCE, Estimate, check_rows, estimate
+from training.metrics.estimates import CONFIDENCE, Estimate, Z, check_rows, estimate
 from training.metrics.uplift import score_blocks, sum_below
 
 REPLICATES: Final = 1_000
@@ -44,6 +44,7 @@ class BestShare:
         low, high: 95 % interval of the profit at `share`, valid for a share chosen on the same rows.
         shares: the grid, shape (n_points + 1,).
         curve: estimated profit per row along the grid, shape (n_points + 1,).
+        curve_low, curve_high: its pointwise 95 % interval, likewise.
     """
 
     share: float
@@ -55,6 +56,8 @@ class BestShare:
     high: float
     shares: FloatArray
     curve: FloatArray
+    curve_low: FloatArray
+    curve_high: FloatArray
 
 
 def cost_curve(
@@ -164,6 +167,8 @@ def best_share(
         high=naive + reach,
         shares=shares,
         curve=curve,
+        curve_low=curve - Z * se,
+        curve_high=curve + Z * se,
     )
 
 

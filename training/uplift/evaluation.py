@@ -142,7 +142,9 @@ def evaluate_ranking(
         n_bins: score bins.
         economics: what an outcome is worth and a contact costs; None = no policy is valued.
     """
-    order = np.argsort(-score, kind="stable")  # every figure sorts by the score: once sorted that costs nothing
+    order = np.argsort(
+        -score, kind="stable"
+    )  # every figure sorts by the score: once sorted that costs nothing
     effect, score, baseline = effect[order], score[order], baseline[order]
     treated, probability, responded = treated[order], probability[order], responded[order]
     groups = None if groups is None else groups[order]

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from training.metrics.policy import policy_value
 from training.metrics.policy_curves import best_share, cost_curve
 from training.metrics.uplift import qini_area
 
@@ -53,6 +54,16 @@ def test_best_share_by_hand():
     assert (found.share, found.naive) == (0.5, 1.0)
     assert found.share_low <= 0.5 <= found.share_high
     assert found.profit < found.naive
+
+
+def test_the_band_of_the_profit_is_that_of_a_rule_fixed_beforehand():
+    rng = np.random.default_rng(6)
+    effect, score = 1 + rng.normal(size=1_000), rng.permutation(1_000.0)
+    found = best_share(effect, score, cost=0.3, n_points=4)
+    half = policy_value(effect, score >= 500, cost=0.3)
+    ends = (found.curve[2], found.curve_low[2], found.curve_high[2])
+    assert ends == pytest.approx((half.value, half.low, half.high), rel=0.02)
+    assert found.curve_low[0] == found.curve_high[0] == 0
 
 
 def test_ties_share_a_bin_and_row_order_changes_nothing():

@@ -1,0 +1,110 @@
+"""Seconds to fit and to predict with uplift learners, beside the peers: `python -m benchmarks.uplift_speed LEARNER …`.
+
+1 million rows of 50 numbers, as many new rows to predict; every model is LightGBM with the same settings, two folds where a
+library lets one choose. Each fit runs in a process of its own, this project before and after each round of peers, which
+need `--peers PYTHON`, an interpreter with requirements-bench-uplift.txt. Ratios are to the mean of this project's runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.uplift_own import ask_peer, own_learners, write_task
+from benchmarks.uplift_peers import LIBRARIES
+from training.uplift.base import TrialRows
+from training.uplift.base_models.boosted import BoostedConfig
+from training.uplift.learners.registry import fit_learner
+
+ROWS, FEATURES = 1_000_000, 50
+BASE = BoostedConfig(n_trees=100, n_leaves=31, learning_rate=0.1, min_child_rows=100, n_jobs=2)
+OURS = "retarget"
+_LINE = "{:<22} {:<14} {:>8} {:>10} {:>8} {:>10}"
+
+
+def write_rows(path: Path, rows: int) -> None:
+    """Training rows, half of them treated, and as many new rows."""
+    rng = np.random.default_rng(0)
+    matrix = rng.standard_normal((2 * rows, FEATURES))
+    treated = rng.random(rows) < 0.5
+    seen = matrix[:rows]
+    level = -2 + 0.5 * seen[:, 0] + 0.4 * seen[:, 1] * seen[:, 2] + 0.3 * np.sin(seen[:, 3])
+    change = 0.3 + 0.4 * seen[:, 4] - 0.4 * (seen[:, 5] > 0) + 0.2 * seen[:, 0] * seen[:, 6]
+    outcome = rng.random(rows) < 1 / (1 + np.exp(-(level + treated * change)))
+    trial = TrialRows(seen, outcome.astype(np.float64), treated, np.full(rows, 0.5), "binary")
+    write_task(path, trial, matrix[rows:], BASE)
+
+
+def own_seconds(learner: str, task: Path) -> dict[str, float]:
+    """One fit and prediction of this project; loading is not timed."""
+    with np.load(task) as stored:
+        probability = np.full(len(stored["matrix"]), float(stored["probability"]))
+        rows = TrialRows(
+            stored["matrix"], stored["outcome"], stored["treated"], probability, "binary"
+        )
+        new = stored["new"]
+    begin = time.perf_counter()
+    model = fit_learner(rows, own_learners(BASE)[learner])
+    fitted = time.perf_counter()
+    model.predict(new)
+    return {"fit": fitted - begin, "predict": time.perf_counter() - fitted}
+
+
+def _ours(learner: str, task: Path) -> dict[str, float]:
+    answer = subprocess.run(  # noqa: S603 - ourselves
+        [sys.executable, "-m", "benchmarks.uplift_speed", "--own", str(task), learner],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    seconds: dict[str, float] = json.loads(answer.stdout)
+    return seconds
+
+
+def compare(learner: str, task: Path, *, peers: str | None) -> None:
+    """Print a line for each side."""
+    found: list[tuple[str, dict[str, Any]]] = [(OURS, _ours(learner, task))]
+    for library, learners in LIBRARIES.items():
+        if peers and learner in learners:
+            _, seconds = ask_peer(peers, library, (learner,), task)
+            found.append((library, seconds[learner]))
+    found.append((OURS, _ours(learner, task)))
+    own = [seconds for side, seconds in found if side == OURS]
+    for side, seconds in found:
+        fit, predict = (
+            f"{seconds[part] / np.mean([one[part] for one in own]):.2f}"
+            for part in ("fit", "predict")
+        )
+        line = (learner, side, f"{seconds['fit']:.1f}", fit, f"{seconds['predict']:.1f}", predict)
+        print(_LINE.format(*line), flush=True)
+
+
+def main() -> None:
+    """Compare the named learners, or time one of ours in this process."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("learners", nargs="+", choices=sorted(own_learners(BASE)))
+    parser.add_argument("--peers", metavar="PYTHON")
+    parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--own", type=Path, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.own is not None:
+        print(json.dumps(own_seconds(asked.learners[0], asked.own)))
+        return
+    print(_LINE.format("learner", "side", "fit, s", "fit x", "predict", "predict x"))
+    with tempfile.TemporaryDirectory() as folder:
+        task = Path(folder) / "task.npz"
+        write_rows(task, asked.rows)
+        for learner in asked.learners:
+            compare(learner, task, peers=asked.peers)
+
+
+if __name__ == "__main__":
+    main()
