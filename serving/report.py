@@ -8,6 +8,7 @@ from typing import Any, Final
 import pandas as pd
 
 from features import columns as c
+from features.erasure.erase import EXPORT
 from features.project import Project
 from features.run import Run, RunWriter, read_parquet
 from features.steps.features import FEATURES, load_histories
@@ -15,6 +16,8 @@ from features.steps.ingest import INGEST, QUALITY
 from features.steps.segments import SEGMENTS_STEP
 from features.steps.simulate import SIMULATE, TRUTH_STEP
 from features.tables import CATALOG, DECISIONS, WATERFALL
+from serving.exports.config import EXPORTS_FILE
+from serving.exports.section import exports_section
 from serving.households import example_households
 from serving.score import SCORE
 from training.reports.charts import Dot, bar_plot, dot_plot, gain_plot
@@ -38,7 +41,7 @@ def write_report(project: Project) -> Run:
     Raises:
         WorkspaceError: an earlier step has not been run.
     """
-    runs = {step: project.workspace.current(step) for step in _STEPS}
+    runs = {step: project.workspace.current(step) for step in _steps(project)}
 
     def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
         page = render_page("project.html.j2", _facts(project, runs))
@@ -52,6 +55,11 @@ def write_report(project: Project) -> Run:
         inputs={step: run.run_id for step, run in runs.items()},
         layer="serving",
     )
+
+
+def _steps(project: Project) -> tuple[str, ...]:
+    exports = (project.folder / f"{EXPORTS_FILE}.yaml").is_file()
+    return (*_STEPS, EXPORT) if exports else _STEPS
 
 
 def _facts(project: Project, runs: Mapping[str, Run]) -> dict[str, Any]:
@@ -75,6 +83,9 @@ def _facts(project: Project, runs: Mapping[str, Run]) -> dict[str, Any]:
         "uplift": _uplift(runs[TRAIN_UPLIFT]),
         "waterfall": _waterfall(runs[SCORE]),
         "allocation": _allocation(scored, currency),
+        "exports": exports_section(runs[EXPORT], score_run=runs[SCORE].run_id)
+        if EXPORT in runs
+        else None,
         "lift": _lift(lift, currency),
         "worth": _worth(policies, currency),
         "households": example_households(
