@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +25,14 @@ from training.metrics.uplift_calibration import slope_parts
 from training.metrics.uplift_comparison import over_splits
 from training.uplift.base import TrialRows
 from training.uplift.base_models.boosted import BoostedConfig
+from training.uplift.base_models.honest_forest import HonestForestConfig
 from training.uplift.base_models.linear import LinearConfig
 from training.uplift.config import RandomSplit, UpliftTrainingConfig
 from training.uplift.data_config import FlatTableData
 from training.uplift.doubly_robust import doubly_robust_scores
 from training.uplift.encoding import FeatureEncoding
 from training.uplift.holdout import split_rows
-from training.uplift.learners.auto import AutoConfig
+from training.uplift.learners.auto import DEFAULT_CANDIDATES, AutoConfig
 from training.uplift.learners.class_transformation import ClassTransformationConfig
 from training.uplift.learners.dr_learner import DrLearnerConfig
 from training.uplift.learners.r_learner import RLearnerConfig
@@ -46,8 +48,12 @@ LIGHTGBM_DEFAULTS = BoostedConfig(
 )
 BOOSTED = BoostedConfig(n_jobs=1)
 LINEAR = LinearConfig(penalty=10)
+FOREST = DrLearnerConfig(base=LinearConfig(penalty=100), effect=HonestForestConfig(n_jobs=1))
+AUTO = "auto"
 LEARNERS: dict[str, UpliftLearnerConfig] = {
-    "auto": AutoConfig(n_jobs=1),
+    AUTO: AutoConfig(n_jobs=1),
+    "auto with an honest forest": AutoConfig(n_jobs=1, candidates=(*DEFAULT_CANDIDATES, FOREST)),
+    "DR, honest forest": FOREST,
     "T, logistic": TLearnerConfig(base=LINEAR),
     "S, boosted": SLearnerConfig(base=BOOSTED),
     "T, boosted": TLearnerConfig(base=BOOSTED),
@@ -57,13 +63,23 @@ LEARNERS: dict[str, UpliftLearnerConfig] = {
     "class transformation, boosted": ClassTransformationConfig(base=BOOSTED),
 }
 BY_RESPONSE = "rank by expected outcome"
+Figures = dict[str, list[float]]
+"""Qini per head and slope, by learner."""
+
 _LINE = "| {} | {} | {} | {} |"
 
 
-def judge(
-    rows: UpliftRows, config: UpliftTrainingConfig, *, arm: str, seed: int, peers: str | None
-) -> dict[str, list[float]]:
-    """Qini per head and calibration slope of every learner on one split."""
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Rows to learn from, rows to judge on, and the doubly robust scores of the latter."""
+
+    seen: TrialRows
+    unseen: TrialRows
+    effect: FloatArray
+
+
+def draw(rows: UpliftRows, config: UpliftTrainingConfig, *, arm: str, seed: int) -> Split:
+    """One stratified split of an arm and the control."""
     kept, treated, probability = rows.contrast([rows.arms.index(arm)], 0)
     inside = rows.subset(kept)
     split = RandomSplit(test_share=TEST_SHARE, seed=seed)
@@ -79,28 +95,30 @@ def judge(
     )
     seen, unseen = trial.subset(train), trial.subset(test)
     effect = doubly_robust_scores(unseen, config=BOOSTED, n_folds=5, seed=seed).effect
+    return Split(seen, unseen, effect)
+
+
+def judge(split: Split) -> Figures:
+    """Qini per head and calibration slope of every learner."""
     found = {}
     for name, learner in LEARNERS.items():
-        model = fit_learner(seen, learner)
-        score = model.predict(unseen.matrix)
-        found[name] = _figures(effect, score)
-        if name == "auto":
-            baseline = model.predict_control(unseen.matrix)
-            found[BY_RESPONSE] = [qini_parts(effect, baseline)[0], float("nan")]
-    return found if peers is None else found | judge_peers(seen, unseen, effect, python=peers)
+        model = fit_learner(split.seen, learner)
+        found[name] = _figures(split.effect, model.predict(split.unseen.matrix))
+        if name == AUTO:
+            baseline = model.predict_control(split.unseen.matrix)
+            found[BY_RESPONSE] = [qini_parts(split.effect, baseline)[0], float("nan")]
+    return found
 
 
-def judge_peers(
-    rows: TrialRows, unseen: TrialRows, effect: FloatArray, *, python: str
-) -> dict[str, list[float]]:
+def judge_peers(split: Split, *, python: str) -> Figures:
     """The same of other libraries' learners, every model a LightGBM at its defaults; text levels are codes to them."""
-    found: dict[str, list[float]] = {}
+    found: Figures = {}
     with tempfile.TemporaryDirectory() as folder:
         task = Path(folder) / "task.npz"
-        write_task(task, rows, unseen.matrix, LIGHTGBM_DEFAULTS)
+        write_task(task, split.seen, split.unseen.matrix, LIGHTGBM_DEFAULTS)
         for library, learners in LIBRARIES.items():
             scores, _ = ask_peer(python, library, learners, task)
-            found |= {f"{library} {name}": _figures(effect, scores[name]) for name in learners}
+            found |= {f"{library} {k}": _figures(split.effect, scores[k]) for k in learners}
     return found
 
 
@@ -108,22 +126,23 @@ def _figures(effect: FloatArray, score: FloatArray) -> list[float]:
     return [qini_parts(effect, score)[0], slope_parts(effect, score)[0]]
 
 
-def table(splits: list[dict[str, list[float]]]) -> list[str]:
-    """One line per learner over all splits, best first."""
+def table(splits: list[Figures]) -> list[str]:
+    """One line per learner that every split has, best first."""
     lines = [
         _LINE.format("learner", "Qini per head, mean (sd)", "slope, mean", "auto minus it"),
         _LINE.format(*["---"] * 4),
     ]
-    qini = {name: np.array([split[name][0] for split in splits]) for name in splits[0]}
+    names = set.intersection(*(set(split) for split in splits))
+    qini = {name: np.array([split[name][0] for split in splits]) for name in names}
     for name in sorted(qini, key=lambda name: -float(qini[name].mean())):
         slopes = np.array([split[name][1] for split in splits])
         slope = "\u2013" if np.isnan(slopes).all() else f"{np.nanmean(slopes):.2f}"
         found = over_splits(qini[name], test_share=TEST_SHARE)
-        gap = over_splits(qini["auto"] - qini[name], test_share=TEST_SHARE)
+        gap = over_splits(qini[AUTO] - qini[name], test_share=TEST_SHARE)
         difference = f"{gap.mean:+.5f} [{gap.low:+.5f}, {gap.high:+.5f}]"
-        shown = "\u2013" if name == "auto" else difference
+        shown = "\u2013" if name == AUTO else difference
         lines.append(_LINE.format(name, f"{found.mean:.5f} ({found.sd:.5f})", slope, shown))
-    own = over_splits(qini["auto"], test_share=TEST_SHARE)
+    own = over_splits(qini[AUTO], test_share=TEST_SHARE)
     lines.append(f"{len(splits)} splits; auto {own.mean:.5f} [{own.low:.5f}, {own.high:.5f}]")
     return lines
 
@@ -140,12 +159,22 @@ def main() -> None:
     asked = parser.parse_args()
     rows, config = _rows(asked.config, asked.set)
     held = asked.file.read_text(encoding="utf-8") if asked.file.exists() else ""
-    splits = {entry["seed"]: entry["figures"] for entry in map(json.loads, held.splitlines())}
+    splits: dict[int, Figures] = {}
+    for entry in map(json.loads, held.splitlines()):
+        splits[entry["seed"]] = splits.get(entry["seed"], {}) | entry["figures"]
     first, last = (int(number) for number in asked.seeds.split(":"))
-    for seed in sorted(set(range(first, last)) - set(splits)):
-        splits[seed] = judge(rows, config, arm=asked.arm, seed=seed, peers=asked.peers)
+    peers = [f"{library} {name}" for library, names in LIBRARIES.items() for name in names]
+    for seed in range(first, last):
+        known = splits.get(seed, {})
+        own, others = AUTO not in known, bool(asked.peers) and peers[0] not in known
+        if not own and not others:
+            continue
+        split = draw(rows, config, arm=asked.arm, seed=seed)
+        found = judge(split) if own else {}
+        found |= judge_peers(split, python=asked.peers) if others else {}
+        splits[seed] = known | found
         with asked.file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"seed": seed, "figures": splits[seed]}) + "\n")
+            file.write(json.dumps({"seed": seed, "figures": found}) + "\n")
     print("\n".join(table([splits[seed] for seed in sorted(splits)])))
 
 

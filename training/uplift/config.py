@@ -131,8 +131,8 @@ class UpliftTrainingConfig(BaseConfig):
             )
         if self.monotone and not self.learner.keeps_monotone:
             raise ValueError(
-                f"'monotone' cannot be kept by '{self.learner.kind}': its uplift is a difference of models. Use x_learner, "
-                "r_learner, dr_learner, auto, or class_transformation with a lightgbm base"
+                f"'monotone' cannot be kept by '{self.learner.kind}' with these base models. Use auto, or x_learner, "
+                "r_learner or dr_learner with a lightgbm or linear effect, or class_transformation with a lightgbm base"
             )
         if self.repeats > 1 and self.split.kind != "random":
             raise ValueError("'repeats' needs 'split.kind: random'")

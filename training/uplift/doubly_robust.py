@@ -10,9 +10,7 @@ from features.arrays import BoolArray, FloatArray, IntArray
 from features.errors import InputError
 from training.uplift.base import TrialRows
 from training.uplift.base_models.base import Trainer
-from training.uplift.base_models.boosted import BoostedConfig
-from training.uplift.base_models.linear import LinearConfig
-from training.uplift.base_models.registry import trainer
+from training.uplift.base_models.registry import AnyBaseConfig, trainer
 from training.uplift.folds import make_folds
 
 
@@ -65,7 +63,7 @@ def effect_scores(
 def doubly_robust_scores(
     rows: TrialRows,
     *,
-    config: BoostedConfig | LinearConfig,
+    config: AnyBaseConfig,
     n_folds: int,
     seed: int,
     shared: Trainer | None = None,

@@ -13,6 +13,7 @@ from features.arrays import BoolArray
 from training.experiments.checks import BalanceCheck, SampleRatioCheck, TwoArmsCheck
 from training.metrics.uplift import TocCurve
 from training.metrics.uplift_comparison import RepeatedEstimate
+from training.metrics.uplift_top import GainCurve
 from training.uplift.average_effects import AverageEffect
 from training.uplift.base import Design
 from training.uplift.contrast import Contrast, Judged
@@ -142,11 +143,14 @@ class UpliftResult:
         )
 
     def curves(self) -> pa.Table:
-        """TOC and gain curves for plotting: per contrast, the model's ranking and the baseline's."""
+        """TOC and gain curves for plotting: per contrast, the model's ranking and the baseline's.
+
+        The gain of the model's ranking comes with its pointwise 95 % interval, null where there is none.
+        """
         tables = []
         for result in self.contrasts:
             judged = result.evaluation
-            tables.append(_curve_table(judged.curve, result.name, "uplift"))
+            tables.append(_curve_table(judged.curve, result.name, "uplift", judged.gain))
             tables.append(_curve_table(judged.baseline_curve, result.name, "expected outcome"))
         return pa.concat_tables(tables)
 
@@ -173,8 +177,12 @@ def score_table(
     return table
 
 
-def _curve_table(curve: TocCurve, name: str, ranking: str) -> pa.Table:
+def _curve_table(
+    curve: TocCurve, name: str, ranking: str, band: GainCurve | None = None
+) -> pa.Table:
     count = len(curve.share)
+    none = np.full(count, np.nan)
+    low, high = (none, none) if band is None else (band.low, band.high)
     return pa.table(
         {
             c.CONTRAST: [name] * count,
@@ -182,6 +190,8 @@ def _curve_table(curve: TocCurve, name: str, ranking: str) -> pa.Table:
             c.TREATED_SHARE: curve.share,
             c.TOC: curve.toc,
             c.GAIN: curve.gain,
+            c.LOW: pa.array(low, from_pandas=True),
+            c.HIGH: pa.array(high, from_pandas=True),
         }
     )
 

@@ -14,6 +14,7 @@ from features.errors import ConfigError
 from training.uplift.base import TrialRows
 from training.uplift.base_models.boosted import BoostedConfig
 from training.uplift.base_models.bounded_ridge import fit_bounded_ridge
+from training.uplift.base_models.honest_forest import HonestForestConfig
 from training.uplift.base_models.linear import LinearConfig
 from training.uplift.config import UpliftTrainingConfig
 from training.uplift.encoding import FeatureEncoding
@@ -113,7 +114,12 @@ def test_the_automatic_choice_combines_those_that_can_and_survives_its_files(fit
 
 @pytest.mark.parametrize(
     "config",
-    [SLearnerConfig(), TLearnerConfig(), ClassTransformationConfig(base=LINEAR)],
+    [
+        SLearnerConfig(),
+        TLearnerConfig(),
+        ClassTransformationConfig(base=LINEAR),
+        DrLearnerConfig(base=LINEAR, effect=HonestForestConfig()),
+    ],
     ids=lambda config: config.kind,
 )
 def test_differences_of_models_are_refused(config):
@@ -135,7 +141,7 @@ def test_differences_of_models_are_refused(config):
         "learner": config.model_dump(),
         "monotone": {"age": "increasing"},
     }
-    with pytest.raises(ConfigError, match=f"'monotone' cannot be kept by '{config.kind}': its"):
+    with pytest.raises(ConfigError, match=f"'monotone' cannot be kept by '{config.kind}' with"):
         validate(UpliftTrainingConfig, content, subject="uplift.yaml")
 
 

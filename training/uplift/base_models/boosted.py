@@ -117,14 +117,14 @@ class BoostedModel:
         return text
 
     @classmethod
-    def from_text(cls, text: str, *, name: str, config: BoostedConfig) -> BoostedModel:
+    def from_text(cls, text: str, *, name: str, n_jobs: int) -> BoostedModel:
         """The inverse of `text`.
 
         Raises:
             InputError: not a LightGBM model.
         """
         try:
-            return cls(lgb.Booster(model_str=text), config.n_jobs)
+            return cls(lgb.Booster(model_str=text), n_jobs)
         except lgb.basic.LightGBMError as error:
             raise InputError(
                 name,

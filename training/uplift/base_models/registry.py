@@ -10,13 +10,16 @@ from pydantic import Field
 from features.arrays import FloatArray
 from training.uplift.base_models.base import BaseModel, Trainer
 from training.uplift.base_models.boosted import BoostedConfig, BoostedModel, BoostedTrainer
+from training.uplift.base_models.honest_forest import HonestForestConfig, HonestForestTrainer
 from training.uplift.base_models.linear import LinearConfig, LinearModel, LinearTrainer
 
-BaseModelConfig = Annotated[BoostedConfig | LinearConfig, Field(discriminator="kind")]
+AnyBaseConfig = BoostedConfig | LinearConfig | HonestForestConfig
+
+BaseModelConfig = Annotated[AnyBaseConfig, Field(discriminator="kind")]
 
 
 def trainer(
-    config: BoostedConfig | LinearConfig,
+    config: AnyBaseConfig,
     matrix: FloatArray,
     *,
     categorical: Sequence[int],
@@ -36,15 +39,19 @@ def trainer(
         return LinearTrainer(
             matrix, categorical=categorical, config=config, modifier=modifier, monotone=monotone
         )
+    if isinstance(config, HonestForestConfig):
+        if any(monotone):
+            raise ValueError("an honest forest has no monotone constraints")
+        return HonestForestTrainer(matrix, categorical=categorical, config=config)
     return BoostedTrainer(matrix, categorical=categorical, config=config, monotone=monotone)
 
 
-def file_name(name: str, config: BoostedConfig | LinearConfig) -> str:
+def file_name(name: str, config: AnyBaseConfig) -> str:
     """Name of the file a model of that config is kept in."""
     return f"{name}.json" if isinstance(config, LinearConfig) else f"{name}.txt"
 
 
-def model_from_text(text: str, *, name: str, config: BoostedConfig | LinearConfig) -> BaseModel:
+def model_from_text(text: str, *, name: str, config: AnyBaseConfig) -> BaseModel:
     """A fitted base model from its text file.
 
     Raises:
@@ -52,4 +59,4 @@ def model_from_text(text: str, *, name: str, config: BoostedConfig | LinearConfi
     """
     if isinstance(config, LinearConfig):
         return LinearModel.from_text(text, name=name)
-    return BoostedModel.from_text(text, name=name, config=config)
+    return BoostedModel.from_text(text, name=name, n_jobs=config.n_jobs)

@@ -17,8 +17,13 @@ from features.run import to_json
 from training.uplift.base import TrialRows
 from training.uplift.base_models.base import BaseModel
 from training.uplift.base_models.boosted import BoostedConfig
-from training.uplift.base_models.linear import LinearConfig
-from training.uplift.base_models.registry import BaseModelConfig, file_name, model_from_text
+from training.uplift.base_models.honest_forest import HonestForestConfig
+from training.uplift.base_models.registry import (
+    AnyBaseConfig,
+    BaseModelConfig,
+    file_name,
+    model_from_text,
+)
 
 NUMBERS: Final = "numbers.json"
 
@@ -45,8 +50,8 @@ class TwoStageConfig(LearnerConfig):
 
     @property
     def keeps_monotone(self) -> bool:
-        """True: the effect has models of its own."""
-        return True
+        """The effect has models of its own; a forest of honest trees has no constraints."""
+        return not isinstance(self.effect, HonestForestConfig)
 
 
 class CrossFittedConfig(TwoStageConfig):
@@ -145,13 +150,9 @@ class ComposedLearner(UpliftLearner[LearnerConfigT]):
         return cls(config, models, numbers)
 
 
-def _parts(
-    learner: type[ComposedLearner[Any]], config: LearnerConfig
-) -> dict[str, BoostedConfig | LinearConfig]:
+def _parts(learner: type[ComposedLearner[Any]], config: LearnerConfig) -> dict[str, AnyBaseConfig]:
     """Name and config of every base model of a learner."""
-    parts: dict[str, BoostedConfig | LinearConfig] = dict.fromkeys(
-        learner.outcome_models, config.base
-    )
+    parts: dict[str, AnyBaseConfig] = dict.fromkeys(learner.outcome_models, config.base)
     if isinstance(config, TwoStageConfig):
         parts |= dict.fromkeys(learner.effect_models, config.effect)
     return parts
