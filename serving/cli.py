@@ -36,6 +36,9 @@ Overrides = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check the configs, print the plan, stop.")]
 LogJson = Annotated[bool, typer.Option("--log-json", help="Print one JSON object per line.")]
 
+_FEW: Final = 2
+"""Up to so many jobs are one piece of work, whose output is that of the first."""
+
 _DEFECT: Final = 70
 """Exit code of an unexpected error (EX_SOFTWARE)."""
 
@@ -146,6 +149,31 @@ def tune(
             err=True,
         )
         raise
+
+
+@app.command()
+def promote(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    *,
+    model: Annotated[
+        str | None, typer.Option(help="Registered model, where the training has several.")
+    ] = None,
+    version: Annotated[int | None, typer.Option(help="Its version; else the challenger.")] = None,
+    force: Annotated[
+        str, typer.Option(help="Put it in force whatever the comparison says, for this reason.")
+    ] = "",
+    dry_run: DryRun = False,
+    log_json: LogJson = False,
+) -> None:
+    """Put a trained version in force, if it is shown not to be worse than the one in force; else end with 1.
+
+    CONFIG is the training's; the metrics and margins are those of the promotion.yaml beside it.
+    """
+    from serving.jobs import plan_promote  # noqa: PLC0415
+
+    plan = plan_promote(config, overrides or [], model=model, number=version, force=force)
+    _execute(plan, dry_run=dry_run, log_json=log_json)
 
 
 @app.command()
@@ -319,11 +347,13 @@ def _execute(plan: Plan, *, dry_run: bool, log_json: bool) -> None:
         typer.echo(f"would write to {plan.workspace.root}")
         return
     with plan.workspace.lock():
+        runs = []
         for number, job in enumerate(plan.jobs, start=1):
             if not log_json:
-                typer.echo(f"[{number}/{total}] {job.name:18} ", nl=False)
+                typer.echo(f"[{number}/{total}] {job.name:19} ", nl=False)
             begin = time.perf_counter()
             finished = job.carry_out()
+            runs.append(finished)
             seconds = time.perf_counter() - begin
             typer.echo(
                 _json_line(job.name, finished, seconds)
@@ -333,8 +363,8 @@ def _execute(plan: Plan, *, dry_run: bool, log_json: bool) -> None:
             if job.told is not None and not log_json:
                 for line in job.told(finished):
                     typer.echo(f"      {line}")
-    if not log_json and total == 1:
-        typer.echo(f"output      {_short(finished.path)}")
+    if not log_json and total <= _FEW:
+        typer.echo(f"output      {_short(runs[0].path)}")
 
 
 def _line(job: Job, finished: Run, seconds: float) -> str:

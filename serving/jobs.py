@@ -29,12 +29,23 @@ from serving.report import write_report
 from serving.score import score
 from training import steps as models
 from training.flat_recommender_config import FlatRecommenderConfig
-from training.recommender_config import RecommenderTrainingConfig
-from training.train_flat import flat_workspace, train_flat
-from training.train_flat_recommender import (
-    flat_recommender_workspace,
-    train_flat_recommender,
+from training.promotion.config import PROMOTION_FILE, PromotionConfig
+from training.promotion.contests import (
+    flat_recommender_contest,
+    flat_uplift_contest,
+    recommender_contest,
+    uplift_contest,
 )
+from training.promotion.promote import (
+    Contest,
+    decision_lines,
+    promote_asked,
+    promote_trained,
+    require_promoted,
+)
+from training.recommender_config import RecommenderTrainingConfig
+from training.train_flat import train_flat
+from training.train_flat_recommender import train_flat_recommender
 from training.uplift.config import UpliftTrainingConfig
 
 RECOMMENDER: Final = "recommender"
@@ -43,8 +54,9 @@ UPLIFT: Final = "uplift"
 CAMPAIGN: Final = "campaign"
 EXPERIMENT: Final = "experiment"
 _PROJECT: Final = "project"
+_PROMOTION: Final = "put the new version in force, if it is shown not to be worse"
 _STEP_FILES: Final = (
-    _PROJECT, FEATURES_FILE, EXPERIMENT, RECOMMENDER, UPLIFT, CAMPAIGN, EXPORTS_FILE,
+    _PROJECT, FEATURES_FILE, EXPERIMENT, RECOMMENDER, UPLIFT, PROMOTION_FILE, CAMPAIGN, EXPORTS_FILE,
 )  # fmt: skip
 
 
@@ -79,7 +91,7 @@ def plan_project(folder: Path, overrides: Sequence[str]) -> Plan:
     """All steps of a project folder.
 
     Args:
-        folder: holds project.yaml, experiment.yaml, recommender.yaml, uplift.yaml, campaign.yaml; with an exports.yaml the
+        folder: holds project.yaml, experiment.yaml, recommender.yaml, uplift.yaml, perhaps promotion.yaml, campaign.yaml; with an exports.yaml the
             decisions are exported too.
         overrides: `<file>.<key>=value`, for example `campaign.budget.amount=50`.
 
@@ -94,6 +106,7 @@ def plan_project(folder: Path, overrides: Sequence[str]) -> Plan:
         RecommenderTrainingConfig, RECOMMENDER, overrides=own[RECOMMENDER]
     )
     uplift = project.step_config(UpliftTrainingConfig, UPLIFT, overrides=own[UPLIFT])
+    promotion = _promotion(folder, own[PROMOTION_FILE])
     campaign = project.step_config(CampaignConfig, CAMPAIGN, overrides=own[CAMPAIGN])
     jobs = (
         _ingest(project),
@@ -102,7 +115,9 @@ def plan_project(folder: Path, overrides: Sequence[str]) -> Plan:
         *_simulate(project, overlay),
         *_training_sets(project, sets),
         _train_recommender(project, recommender),
+        _promote(RECOMMENDER, recommender_contest(project, promotion)),
         _train_uplift(project, uplift),
+        _promote(UPLIFT, uplift_contest(project, promotion)),
         _score(project, campaign),
         *_exports(project, own[EXPORTS_FILE]),
         _measure(project, overlay),
@@ -148,27 +163,74 @@ def plan_train(path: Path, overrides: Sequence[str]) -> Plan:
     Raises:
         ConfigError: `kind` is missing or unknown.
     """
-    kind = read_yaml(path).get("kind")
+    job, contest = _training(path, overrides)
+    return Plan(contest.workspace, (job, _promote(job.name.removeprefix("train "), contest)))
+
+
+def plan_promote(
+    path: Path,
+    overrides: Sequence[str],
+    *,
+    model: str | None = None,
+    number: int | None = None,
+    force: str = "",
+) -> Plan:
+    """The promotion, by hand, of a version that a training config made; arguments as in `promote_asked`.
+
+    Raises:
+        ConfigError: `kind` is missing or unknown.
+    """
+    _, contest = _training(path, overrides)
+
+    def carry_out() -> Run:
+        run = promote_asked(contest, model=model, number=number, force=force)
+        require_promoted(run)
+        return run
+
+    job = Job("promote", _PROMOTION, carry_out, ("decision",), told=decision_lines)
+    return Plan(contest.workspace, (job,))
+
+
+def _training(path: Path, overrides: Sequence[str]) -> tuple[Job, Contest]:
+    """The training of a config, and the promotion of what it makes."""
+    kind, folder = read_yaml(path).get("kind"), path.parent
+    promotion = _promotion(folder, ())
     if kind == RECOMMENDER:
-        project = Project(path.parent)
         recommender = load_config(RecommenderTrainingConfig, path, overrides=overrides)
-        return Plan(project.workspace, (_train_recommender(project, recommender),))
+        project = Project(folder)
+        return _train_recommender(project, recommender), recommender_contest(project, promotion)
     if kind == FLAT_RECOMMENDER:
-        return _plan_flat_recommender(
-            path, load_config(FlatRecommenderConfig, path, overrides=overrides)
-        )
+        flat = load_config(FlatRecommenderConfig, path, overrides=overrides)
+        contest = flat_recommender_contest(flat, promotion, folder=folder)
+        return _train_flat_recommender(flat, folder), contest
     if kind == UPLIFT:
         uplift = load_config(UpliftTrainingConfig, path, overrides=overrides)
         if uplift.data.kind == "flat_table":
-            return _plan_flat(path, uplift)
-        project = Project(path.parent)
-        return Plan(project.workspace, (_train_uplift(project, uplift),))
+            contest = flat_uplift_contest(uplift, promotion, folder=folder)
+            return _train_flat_uplift(uplift, folder), contest
+        project = Project(folder)
+        return _train_uplift(project, uplift), uplift_contest(project, promotion)
     raise ConfigError(
         str(path),
         f"'kind' is {kind!r}",
         rule=f"a training config has kind: {RECOMMENDER}, {FLAT_RECOMMENDER} or {UPLIFT}",
         next_step="Set 'kind', or check that this is a training config.",
     )
+
+
+def _promotion(folder: Path, overrides: Sequence[str]) -> PromotionConfig:
+    """The promotion.yaml beside the training configs, or its defaults."""
+    path = folder / f"{PROMOTION_FILE}.yaml"
+    if path.is_file():
+        return load_config(PromotionConfig, path, overrides=overrides)
+    if overrides:
+        raise ConfigError(
+            f"override '{PROMOTION_FILE}.{overrides[0]}'",
+            f"there is no {path}",
+            rule="an override changes a config file",
+            next_step="Write the file; 'kind: promotion' alone is enough.",
+        )
+    return PromotionConfig()
 
 
 def plan_score(path: Path, overrides: Sequence[str]) -> Plan:
@@ -323,25 +385,32 @@ def _train_uplift(project: Project, config: UpliftTrainingConfig) -> Job:
     )
 
 
-def _plan_flat(path: Path, config: UpliftTrainingConfig) -> Plan:
-    workspace = flat_workspace(config, folder=path.parent)
-    job = Job(
+def _train_flat_uplift(config: UpliftTrainingConfig, folder: Path) -> Job:
+    return Job(
         "train uplift",
         "fit and evaluate an uplift model on a flat table",
-        lambda: train_flat(config, folder=path.parent),
+        lambda: train_flat(config, folder=folder),
         ("rows_in", "rows_out", "rejects"),
     )
-    return Plan(workspace, (job,))
 
 
-def _plan_flat_recommender(path: Path, config: FlatRecommenderConfig) -> Plan:
-    job = Job(
+def _train_flat_recommender(config: FlatRecommenderConfig, folder: Path) -> Job:
+    return Job(
         "train recommender",
         "tune and compare recommenders on flat files",
-        lambda: train_flat_recommender(config, folder=path.parent),
+        lambda: train_flat_recommender(config, folder=folder),
         ("rows_in", "rejects", "lists", "champion", "metric", "value", "low", "high"),
     )
-    return Plan(flat_recommender_workspace(config, folder=path.parent), (job,))
+
+
+def _promote(name: str, contest: Contest) -> Job:
+    return Job(
+        f"promote {name}",
+        _PROMOTION,
+        lambda: promote_trained(contest),
+        ("decision",),
+        told=decision_lines,
+    )
 
 
 def _score(project: Project, config: CampaignConfig) -> Job:

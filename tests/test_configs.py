@@ -14,6 +14,7 @@ from features.steps.config import FeaturesConfig
 from serving.config import CampaignConfig
 from serving.exports.config import ExportsConfig
 from training.flat_recommender_config import FlatRecommenderConfig
+from training.promotion.config import PromotionConfig
 from training.recommender_config import RecommenderTrainingConfig
 from training.tune_config import TuneConfig, load_tuning
 from training.uplift.config import UpliftTrainingConfig
@@ -30,6 +31,7 @@ BY_KIND = {
     "erasure": ErasureConfig,
     "exports": ExportsConfig,
     "features": FeaturesConfig,
+    "promotion": PromotionConfig,
     None: ProjectConfig,
 }
 

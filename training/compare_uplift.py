@@ -83,7 +83,7 @@ def read_run(folder: Path) -> StoredRun:
         metrics = json.loads((folder / _METRICS_FILE).read_text(encoding="utf-8"))
         learner = manifest["config"]["learner"]["kind"]
         scores = read_parquet(folder / "scores.parquet")
-        tested = scores.filter(pc.equal(scores[c.SPLIT], TEST))
+        tested = judging_rows(scores)
         tested[c.EFFECT_SCORE]
         return StoredRun(manifest["run_id"][:_SHOWN], learner, metrics, manifest["inputs"], tested)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -93,6 +93,11 @@ def read_run(folder: Path) -> StoredRun:
             rule="a run folder holds manifest.json, metrics.json and scores.parquet",
             next_step="Name folders such as <workspace>/train-uplift/<run id>.",
         ) from None
+
+
+def judging_rows(scores: pa.Table) -> pa.Table:
+    """The rows of a score table that judge."""
+    return scores.filter(pc.equal(scores[c.SPLIT], TEST))
 
 
 def compare_runs(runs: Sequence[StoredRun]) -> list[Comparison]:
@@ -114,7 +119,7 @@ def compare_runs(runs: Sequence[StoredRun]) -> list[Comparison]:
         )
     first = runs[0]
     for run in runs[1:]:
-        _require_same(first, run)
+        require_same(first, run)
     found: list[Comparison] = []
     for metric in COMPARED:
         rows = [
@@ -129,7 +134,12 @@ def compare_runs(runs: Sequence[StoredRun]) -> list[Comparison]:
     return found
 
 
-def _require_same(first: StoredRun, other: StoredRun) -> None:
+def require_same(first: StoredRun, other: StoredRun) -> None:
+    """Refuse runs that were not judged on the same rows and outcome.
+
+    Raises:
+        GateError: says in what they differ.
+    """
     differences = [
         f"{name} ({ours} and {theirs})"
         for name, ours, theirs in (
@@ -164,18 +174,43 @@ def _rows_of(run: StoredRun) -> pa.Table:
     return run.scores.select([*keys, c.CONTRAST, c.ARM]).combine_chunks()
 
 
-def _compare(first: StoredRun, run: StoredRun, contrast: str, metric: str) -> Comparison:
+@dataclass(frozen=True, eq=False)
+class PairedScores:
+    """Two scores on the test rows of one contrast, each array of shape (n_rows,).
+
+    Attributes:
+        effect: doubly robust scores of the first run.
+        first, other: predicted uplift of each run.
+        clusters: person of each row; None = every row another person.
+    """
+
+    effect: FloatArray
+    first: FloatArray
+    other: FloatArray
+    clusters: IntArray | None
+
+
+def paired_scores(first: StoredRun, other: StoredRun, contrast: str) -> PairedScores:
+    """The scores of two runs over the same test rows."""
     inside = pc.equal(first.scores[c.CONTRAST], contrast)
-    ours, theirs = first.scores.filter(inside), run.scores.filter(inside)
-    effect, clusters = _numbers(ours, c.EFFECT_SCORE), _persons(ours)
-    score, baseline = _numbers(theirs, c.UPLIFT), _numbers(ours, c.UPLIFT)
+    ours, theirs = first.scores.filter(inside), other.scores.filter(inside)
+    return PairedScores(
+        _numbers(ours, c.EFFECT_SCORE),
+        _numbers(ours, c.UPLIFT),
+        _numbers(theirs, c.UPLIFT),
+        _persons(ours),
+    )
+
+
+def _compare(first: StoredRun, run: StoredRun, contrast: str, metric: str) -> Comparison:
+    pair = paired_scores(first, run, contrast)
     return Comparison(
         contrast,
         metric,
         run.name,
         first.name,
-        measure(metric, effect, score, clusters=clusters),
-        paired_difference(metric, effect, score, baseline, clusters=clusters),
+        measure(metric, pair.effect, pair.other, clusters=pair.clusters),
+        paired_difference(metric, pair.effect, pair.other, pair.first, clusters=pair.clusters),
         float("nan"),
         first.metrics["design"],
     )

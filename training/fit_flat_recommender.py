@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 
+from features import columns as c
 from features.arrays import FloatArray, IntArray, TextArray
 from features.errors import InputError
 from features.histories.histories import AsOf
@@ -18,7 +20,7 @@ from training.flat_recommender_config import (
     NextItemSplit,
     RandomByItemSplit,
 )
-from training.metrics.intervals import Interval, Resampled, resample_persons
+from training.metrics.intervals import Interval, resample_persons
 from training.metrics.ranking import (
     Relevant,
     average_precision_at_k,
@@ -32,6 +34,7 @@ from training.recommenders.base import Recommender
 from training.recommenders.observed import codes_of
 from training.recommenders.registry import RecommenderConfig, build
 from training.splits import random_by_item
+from training.test_values import TestValues, values_table
 
 METRICS: Final[Mapping[str, Callable[..., FloatArray]]] = {
     "ndcg": ndcg_at_k,
@@ -80,12 +83,14 @@ class FlatResult:
         chosen: its setting in each round, chosen inside the training rows.
         metrics: '<metric>_at_<k>' -> mean over all lists of all rounds, with an interval over persons or sessions.
         by_round: '<metric>_at_<k>' -> mean of each round.
+        values: of every list, by person or session.
     """
 
     kind: str
     chosen: tuple[RecommenderConfig, ...]
     metrics: Mapping[str, Interval]
     by_round: Mapping[str, tuple[float, ...]]
+    values: TestValues
 
     def spread(self, metric: str) -> float:
         """Standard deviation of a metric over rounds, with n - 1; NaN with one round."""
@@ -305,7 +310,10 @@ def _result(
         values.append(judged(build(settings[kind]).fit(judge.train), judge, config))
         units.append(judge.unit)
     names = [f"{name}_at_{config.k}" for name in METRICS]
-    resampled = _resampled(values, units, config)
+    unit, table = _by_unit(np.concatenate(units), np.concatenate(values))
+    resampled = resample_persons(
+        table, replicates=config.replicates, rng=config.seed, level=config.level
+    )
     return FlatResult(
         kind=kind,
         chosen=tuple(settings[kind] for settings in chosen),
@@ -314,20 +322,32 @@ def _result(
             name: tuple(float(np.nanmean(part[:, column])) for part in values)
             for column, name in enumerate(names)
         },
+        values=TestValues(
+            values_table(
+                table,
+                names=names,
+                units=pa.array(unit),
+                lists=pa.array(np.arange(table.shape[1])),
+                keys=(c.UNIT, c.LIST),
+            )
+        ),
     )
 
 
-def _resampled(
-    values: Sequence[FloatArray], units: Sequence[IntArray], config: FlatRecommenderConfig
-) -> Resampled:
-    """All lists of a person (of a session) together, over all rounds: they are drawn together."""
-    unit, value = np.concatenate(units), np.concatenate(values)
-    _, row = np.unique(unit, return_inverse=True)
+def _by_unit(unit: IntArray, value: FloatArray) -> tuple[IntArray, FloatArray]:
+    """All lists of a person (of a session) together, over all rounds: they are drawn together.
+
+    Args:
+        unit: shape (n_lists,), whom a list belongs to.
+        value: shape (n_lists, n_metrics).
+
+    Returns:
+        Units, rising, and their values, shape (n_units, most lists of one, n_metrics), NaN where they have fewer.
+    """
+    known, row = np.unique(unit, return_inverse=True)
     order = np.argsort(row, kind="stable")
     row, value = row[order], value[order]
     place = np.arange(len(row)) - np.searchsorted(row, row)
-    table = np.full((row[-1] + 1, place.max() + 1, value.shape[1]), np.nan)
+    table = np.full((len(known), place.max() + 1, value.shape[1]), np.nan)
     table[row, place] = value
-    return resample_persons(
-        table, replicates=config.replicates, rng=config.seed, level=config.level
-    )
+    return known, table

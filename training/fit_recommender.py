@@ -14,10 +14,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 
+from features import columns as c
 from features.arrays import CodeArray, FloatArray
 from features.errors import InputError
 from features.histories.histories import AsOf, Histories
+from features.tables import TIMESTAMP
 from training.metrics.intervals import holm, resample_persons
 from training.metrics.ranking import (
     coverage_at_k,
@@ -180,8 +183,9 @@ def _test_values(
     table = values_table(
         scores.values,
         names=_names(config),
-        person_ids=histories.person_ids,
-        cutoffs=[window.cutoff for window in test],
+        units=pa.array(histories.person_ids, pa.string()),
+        lists=pa.array([window.cutoff for window in test], TIMESTAMP),
+        keys=(c.PERSON_ID, c.AS_OF),
     )
     return TestValues(table, scores.coverage)
 

@@ -105,6 +105,23 @@ class ModelRegistry:
                     return self._version(model, found.aliases[alias])
         return None
 
+    def with_key(self, model: str, key: str) -> ModelVersion:
+        """The version registered under a key.
+
+        Raises:
+            WorkspaceError: there is none, or its files are gone.
+        """
+        with self.store.explained():
+            number = self._number(model, key)
+            if number is not None:
+                return self._version(model, number)
+        raise WorkspaceError(
+            f"model '{model}'",
+            f"has no version of the training {key}",
+            rule="a training registers its models",
+            next_step="Run 'retarget train' again.",
+        )
+
     def version(self, model: str, number: int) -> ModelVersion:
         """The version of that number.
 

@@ -21,6 +21,7 @@ from training.fit_recommender import fit_recommenders
 from training.fit_uplift import fit_uplift
 from training.recommender_config import RecommenderTrainingConfig
 from training.recommenders.attributes import ItemAttributes
+from training.test_values import TEST_VALUES
 from training.tracking import PARAMETERS, TRACKED, track_run
 from training.train_flat import TRAIN_UPLIFT, content_config, uplift_bundles, write_uplift
 from training.uplift.config import UpliftTrainingConfig
@@ -39,7 +40,7 @@ _SCORE: Final = "score"
 
 
 def train_recommender(project: Project, config: RecommenderTrainingConfig) -> Run:
-    """Compare recommenders on the project's histories; track the run and make its champion the one in force."""
+    """Compare recommenders on the project's histories; track the run and register its champion."""
     workspace, as_of = project.workspace, project.config.as_of
     built, ingested = workspace.current(FEATURES), workspace.current(INGEST)
 
@@ -52,6 +53,7 @@ def train_recommender(project: Project, config: RecommenderTrainingConfig) -> Ru
         )
         comparison.model.save(writer.path / BUNDLE)
         writer.json(METRICS, comparison.metrics())
+        writer.parquet(TEST_VALUES, comparison.test_values.table)
         champion = comparison.result(comparison.champion)
         headline = f"ndcg_at_{config.k}.all"
         figures |= {
@@ -84,7 +86,7 @@ def train_recommender(project: Project, config: RecommenderTrainingConfig) -> Ru
 
 
 def train_uplift(project: Project, config: UpliftTrainingConfig) -> Run:
-    """Train the uplift model on the recorded campaign; track the run."""
+    """Train the uplift model on the recorded campaign; track the run and register the model."""
     workspace = project.workspace
     built, simulated = workspace.current(FEATURES), workspace.current(SIMULATE)
     data = config.data

@@ -125,10 +125,9 @@ def track_run(run: Run, *, folder: Path, project: str, models: Mapping[str, Path
     )
     registry = ModelRegistry(tracker.store)
     for model, bundle in models.items():
-        version = registry.register(
+        registry.register(
             model, mlflow_run_id=run_id, key=run.run_id, bundle=bundle, description=description
         )
-        registry.put_in_force(version)
 
 
 def _log_values(

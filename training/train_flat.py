@@ -70,7 +70,7 @@ def train_flat(config: UpliftTrainingConfig, *, folder: Path) -> Run:
         inputs={"data": flat.content},
         layer="training",
     )
-    models = {f"uplift_{name}": bundle for name, bundle in uplift_bundles(run).items()}
+    models = dict(zip(flat_model_names(run), uplift_bundles(run).values(), strict=True))
     track_run(run, folder=workspace.root, project=UPLIFT_PROJECT, models=models)
     return run
 
@@ -99,6 +99,11 @@ def content_config(config: UpliftTrainingConfig) -> UpliftTrainingConfig:
 def uplift_bundles(run: Run) -> dict[str, Path]:
     """Folder of the model of each contrast, by name of the contrast."""
     return {folder.name: folder for folder in sorted((run.path / _BUNDLE).iterdir())}
+
+
+def flat_model_names(run: Run) -> list[str]:
+    """Names under which the models of a training on a flat file are registered, in the order of `uplift_bundles`."""
+    return [f"uplift_{name}" for name in uplift_bundles(run)]
 
 
 def write_uplift(result: UpliftResult, writer: RunWriter, *, extra: dict[str, Any]) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from features.run import Run, RunWriter
+from features.sources.flat_table import FlatTable
 from features.store import Workspace
 from features.tables import REJECTS
 from training.fit_flat_recommender import FlatComparison, fit_sessions, fit_table
 from training.flat_interactions import read_interaction_table, read_sessions
 from training.flat_recommender_config import FlatRecommenderConfig, InteractionTableData
+from training.test_values import TEST_VALUES
 from training.tracking import PARAMETERS, TRACKED, track_run
 
 TRAIN_FLAT_RECOMMENDER: Final = "train-recommender"
@@ -39,34 +44,59 @@ def train_flat_recommender(config: FlatRecommenderConfig, *, folder: Path) -> Ru
         InputError: a file cannot be used.
         GateError: too many rows are refused; nothing is written.
     """
-    data = config.data
     workspace = flat_recommender_workspace(config, folder=folder)
-    if isinstance(data, InteractionTableData):
-        rows, flat = read_interaction_table(data, folder=folder)
-        content = flat.content
+    files = open_flat_files(config, folder=folder)
 
-        def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
-            figures |= {"rows_in": flat.rows_in, "rejects": flat.rejects.num_rows}
-            _write(fit_table(rows, config), writer, figures)
-            writer.table(flat.rejects, REJECTS, source=flat.source)
-
-    else:
-        sessions, pairs, content = read_sessions(data, folder=folder)
-
-        def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
-            figures |= {"rows_in": len(sessions.item) + len(pairs.prefixes.item), "rejects": 0}
-            _write(fit_sessions(sessions, pairs, config), writer, figures)
+    def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
+        figures |= {"rows_in": files.rows_in, "rejects": 0}
+        if files.table is not None:
+            figures["rejects"] = files.table.rejects.num_rows
+            writer.table(files.table.rejects, REJECTS, source=files.table.source)
+        _write(files.compare(config), writer, figures)
 
     run = workspace.carry_out(
         TRAIN_FLAT_RECOMMENDER,
         compute,
         config=content_config(config),
-        inputs={"data": content},
+        inputs={"data": files.content},
         layer="training",
     )
     models = {FLAT_PROJECT: run.path / _BUNDLE}
     track_run(run, folder=workspace.root, project=FLAT_PROJECT, models=models)
     return run
+
+
+@dataclass(frozen=True, eq=False)
+class FlatFiles:
+    """The files of a comparison, read.
+
+    Attributes:
+        content: hash of their bytes.
+        rows_in: rows, refused ones too.
+        table: the table they are; None for sessions.
+        compare: the comparison of a config's candidates on them.
+    """
+
+    content: str
+    rows_in: int
+    table: FlatTable | None
+    compare: Callable[[FlatRecommenderConfig], FlatComparison]
+
+
+def open_flat_files(config: FlatRecommenderConfig, *, folder: Path) -> FlatFiles:
+    """Read the files a config names; relative paths start at `folder`.
+
+    Raises:
+        InputError: a file cannot be used.
+        GateError: too many rows are refused.
+    """
+    data = config.data
+    if isinstance(data, InteractionTableData):
+        rows, flat = read_interaction_table(data, folder=folder)
+        return FlatFiles(flat.content, flat.rows_in, flat, partial(fit_table, rows))
+    sessions, pairs, content = read_sessions(data, folder=folder)
+    rows_in = len(sessions.item) + len(pairs.prefixes.item)
+    return FlatFiles(content, rows_in, None, partial(fit_sessions, sessions, pairs))
 
 
 def content_config(config: FlatRecommenderConfig) -> FlatRecommenderConfig:
@@ -82,6 +112,7 @@ def _write(comparison: FlatComparison, writer: RunWriter, figures: dict[str, Any
     comparison.model.save(writer.path / _BUNDLE)
     writer.json("metrics.json", comparison.metrics())
     best = comparison.result(comparison.champion)
+    writer.parquet(TEST_VALUES, best.values.table)
     figures |= {
         "champion": comparison.champion,
         "metric": comparison.metric,

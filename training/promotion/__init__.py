@@ -1,0 +1,1 @@
+"""Which registered version is in force: a paired test against the one in force now."""
