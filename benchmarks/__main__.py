@@ -31,6 +31,7 @@ BENCHMARKS: tuple[Callable[[], Case[Any]], ...] = (
     ranking_metrics.case,
     top_k.case,
     top_k_limit.case,
+    top_k_limit.worst_case,
     als_fit.case,
     assignment.case,
 )

@@ -1,4 +1,4 @@
-"""The same lists against their limit: the matrix product alone, in the same blocks, its results thrown away."""
+"""The same lists against the matrix product alone, every score computed and thrown away."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import threadpoolctl
 
 from benchmarks.case import Case
-from benchmarks.factors import THREADS, Factors, K, make_factors
+from benchmarks.factors import THREADS, Factors, K, fitted_factors, shapeless_factors
 from features.arrays import ScoreArray
 from training.recommenders.factor_products import top_k_product
 
@@ -18,9 +18,17 @@ _ITEMS = 2_048
 
 def case(scale: float = 1.0) -> Case[ScoreArray]:
     """Scores of the lists of all persons; the peer returns the last block of the product."""
-    factors = make_factors(scale)
+    return _beside_the_product(fitted_factors(scale), "the same")
+
+
+def worst_case(scale: float = 1.0) -> Case[ScoreArray]:
+    """The same where no item can be skipped."""
+    return _beside_the_product(shapeless_factors(scale), "the same of random factors")
+
+
+def _beside_the_product(factors: Factors, task: str) -> Case[ScoreArray]:
     return Case(
-        task=f"the same, beside its limit: {len(factors.persons):,} persons",
+        task=f"{task}: {len(factors.persons):,} persons",
         rows=len(factors.persons),
         ours=lambda: top_k_product(
             factors.persons, factors.items, k=K, eligible=factors.eligible, threads=THREADS
@@ -32,15 +40,13 @@ def case(scale: float = 1.0) -> Case[ScoreArray]:
 
 
 def _product_alone(factors: Factors) -> ScoreArray:
-    columns = np.ascontiguousarray(factors.items.T)
-
     def work(first: int) -> ScoreArray:
         rows = factors.persons[first : first + _ROWS]
         buffer = np.empty(len(rows) * _ITEMS, np.float32)
-        for start in range(0, columns.shape[1], _ITEMS):
-            block = columns[:, start : start + _ITEMS]
-            product = buffer[: len(rows) * block.shape[1]].reshape(len(rows), -1)
-            np.dot(rows, block, out=product)
+        for start in range(0, len(factors.items), _ITEMS):
+            block = factors.items[start : start + _ITEMS]
+            product = buffer[: len(rows) * len(block)].reshape(len(rows), -1)
+            np.dot(rows, block.T, out=product)
         return product
 
     with threadpoolctl.threadpool_limits(1, "blas"), ThreadPoolExecutor(THREADS) as pool:

@@ -20,8 +20,9 @@ from features.histories.histories import AsOf, Histories
 from features.interactions import InteractionConfig, event_weights, interaction_matrix
 from training.bundle import read_bundle, read_text_array, text_array, write_bundle
 from training.recommenders.attributes import ItemAttributes
+from training.recommenders.kept_lists import NO_ITEM
 from training.recommenders.observed import Observed, codes_of
-from training.recommenders.top_k import NO_ITEM, Eligible, fill_popular
+from training.recommenders.top_k import Eligible, fill_popular
 
 _ITEM_IDS: Final = "item_ids.json"
 _POPULAR: Final = "popular"
@@ -106,6 +107,11 @@ class Recommender(ABC, Generic[ConfigT]):
     def n_items(self) -> int:
         return len(self.item_ids)
 
+    @property
+    def popular_ids(self) -> TextArray:
+        """Ids of all known items, most popular first, equal ones by id."""
+        return self.item_ids[self._popular]
+
     def fit(self, history: AsOf, *, attributes: ItemAttributes | None = None) -> Self:
         """Learn from histories.
 
@@ -188,7 +194,7 @@ class Recommender(ABC, Generic[ConfigT]):
             kind=self.kind,
             config=self.config,
             arrays={_POPULAR: self._popular, **self._state()},
-            texts={_ITEM_IDS: text_array(self.item_ids)},
+            texts={_ITEM_IDS: text_array(self.item_ids), **self._texts()},
         )
 
     @classmethod
@@ -210,6 +216,7 @@ class Recommender(ABC, Generic[ConfigT]):
         model = cls(config)
         model._item_ids = read_text_array(bundle.texts[_ITEM_IDS])
         model._popular = np.asarray(bundle.arrays[_POPULAR])
+        model._restore_texts(bundle.texts)
         model._restore(bundle.arrays)
         return model
 
@@ -228,6 +235,24 @@ class Recommender(ABC, Generic[ConfigT]):
     @abstractmethod
     def _restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Take back what `_state` gave."""
+
+    def figures(self) -> Mapping[str, Any]:
+        """What the model says of itself beyond its lists, as plain JSON; by default nothing."""
+        return {}
+
+    def require_usable(self) -> None:
+        """Refuse to be used where the model measures its own fitness; by default nothing is measured.
+
+        Raises:
+            GateError: it fails its own gate.
+        """
+
+    def _texts(self) -> Mapping[str, str]:
+        """Text files to be saved beside the numbers; by default none."""
+        return {}
+
+    def _restore_texts(self, texts: Mapping[str, str]) -> None:
+        """Take back what `_texts` gave; called before `_restore`."""
 
     def _fit_attributes(self, attributes: ItemAttributes) -> None:
         """Look at the attributes of the items, in the model's order; by default nothing is done."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import numba
 import numpy as np
@@ -16,11 +16,10 @@ from features.interactions import EventName
 from features.tables import EVENT_NAMES
 from training.recommenders.attributes import ItemAttributes
 from training.recommenders.base import ModelConfig, Recommender, attributes_needed
+from training.recommenders.category_tree import NO_NODE, category_tree
+from training.recommenders.kept_lists import empty_lists
 from training.recommenders.observed import ItemEvents, Observed
-from training.recommenders.top_k import Eligible, empty_lists
-
-_SEPARATOR: Final = ">"
-_NO_NODE: Final = -1
+from training.recommenders.top_k import Eligible
 
 
 class CategoryBestSellersConfig(ModelConfig):
@@ -52,21 +51,21 @@ class CategoryBestSellers(Recommender[CategoryBestSellersConfig]):
         self._sellers: CodeArray = np.empty(0, np.int32)
 
     def _fit_attributes(self, attributes: ItemAttributes) -> None:
-        self._node, self._parent = _tree(attributes, self.config.levels)
+        self._node, self._parent = category_tree(attributes, self.config.levels)
 
     def _fit(self, observed: Observed) -> None:
         if len(self._node) == 0:
             raise attributes_needed(self.kind)
         persons = _buyers(observed, self.config)
         order = np.argsort(-persons, kind="stable")
-        order = order[(persons[order] > 0) & (self._node[order] != _NO_NODE)]
+        order = order[(persons[order] > 0) & (self._node[order] != NO_NODE)]
         at, items, node = order, [], []
         reached = self._node[at]
         while len(at):
             items.append(at)
             node.append(reached)
             above = self._parent[reached]
-            at, reached = at[above != _NO_NODE], above[above != _NO_NODE]
+            at, reached = at[above != NO_NODE], above[above != NO_NODE]
         every_item = np.concatenate(items) if items else np.empty(0, np.int64)
         every_node = np.concatenate(node) if node else np.empty(0, np.int32)
         by_node = np.lexsort((every_item, -persons[every_item], every_node))
@@ -78,7 +77,7 @@ class CategoryBestSellers(Recommender[CategoryBestSellersConfig]):
         events = observed.events
         items, scores = empty_lists(len(observed), k)
         has = np.diff(events.offsets) > 0
-        last = np.full(len(observed), _NO_NODE, np.int32)
+        last = np.full(len(observed), NO_NODE, np.int32)
         last[has] = self._node[events.item[events.offsets[1:][has] - 1]]
         _climb(
             last,
@@ -104,30 +103,6 @@ class CategoryBestSellers(Recommender[CategoryBestSellersConfig]):
     def _restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         self._node, self._parent = np.array(arrays["node"]), np.array(arrays["parent"])
         self._offsets, self._sellers = np.array(arrays["offsets"]), np.array(arrays["sellers"])
-
-
-def _tree(attributes: ItemAttributes, levels: tuple[str, ...]) -> tuple[CodeArray, CodeArray]:
-    """The deepest category of each item (-1 = none) and the parent of each category (-1 = none), parents first."""
-    columns = [attributes.values[name] for name in levels if name in attributes.values]
-    paths = [
-        tuple(
-            step.strip()
-            for value in values
-            if value is not None
-            for step in value.split(_SEPARATOR)
-            if step.strip()
-        )
-        for values in zip(*columns, strict=True)
-    ]
-    if not columns:
-        paths = [()] * len(attributes.item_ids)
-    nodes = sorted({path[:depth] for path in paths for depth in range(1, len(path) + 1)})
-    code = {path: position for position, path in enumerate(nodes)}
-    parent = [code.get(path[:-1], _NO_NODE) for path in nodes]
-    return (
-        np.array([code.get(path, _NO_NODE) for path in paths], np.int32),
-        np.array(parent, np.int32),
-    )
 
 
 def _buyers(observed: Observed, config: CategoryBestSellersConfig) -> FloatArray:

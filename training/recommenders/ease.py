@@ -16,8 +16,9 @@ from features.arrays import CodeArray, FloatArray, ScoreArray
 from features.errors import ConfigError
 from training.metrics.ranking import Relevant, ndcg_at_k
 from training.recommenders.base import ModelConfig, Recommender
+from training.recommenders.kept_lists import NO_ITEM
 from training.recommenders.observed import Observed
-from training.recommenders.top_k import NO_ITEM, Eligible, top_k_dense
+from training.recommenders.top_k import Eligible, top_k_dense
 
 _LARGEST = 20_000
 _HELD_OUT = 0.25

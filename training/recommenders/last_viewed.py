@@ -11,9 +11,10 @@ from pydantic import Field
 from features.arrays import CodeArray, ScoreArray
 from features.interactions import EventName
 from training.recommenders.base import ModelConfig, Recommender
+from training.recommenders.kept_lists import empty_lists
 from training.recommenders.observed import Observed
 from training.recommenders.relations import summed
-from training.recommenders.top_k import Eligible, empty_lists, top_k_sparse
+from training.recommenders.top_k import Eligible, top_k_sparse
 
 
 class LastViewedConfig(ModelConfig):

@@ -11,8 +11,9 @@ import scipy.sparse as sp
 
 from features.arrays import CodeArray, IntArray, ScoreArray
 from training.recommenders.base import ConfigT, Recommender
+from training.recommenders.kept_lists import NO_ITEM
 from training.recommenders.observed import Observed
-from training.recommenders.top_k import NO_ITEM, Eligible, top_k_sparse
+from training.recommenders.top_k import Eligible, top_k_sparse
 
 _ROWS_AT_ONCE: Final = 2_048
 

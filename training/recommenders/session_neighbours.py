@@ -13,8 +13,9 @@ from pydantic import Field
 
 from features.arrays import BoolArray, CodeArray, FloatArray, IntArray, ScoreArray
 from training.recommenders.base import ModelConfig, Recommender
+from training.recommenders.kept_lists import empty_lists, offer
 from training.recommenders.observed import ItemEvents, Observed
-from training.recommenders.top_k import Eligible, empty_lists, offer
+from training.recommenders.top_k import Eligible
 
 _ROWS_AT_ONCE: Final = 2_048
 

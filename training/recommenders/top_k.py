@@ -10,8 +10,13 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from features.arrays import BoolArray, CodeArray, ScoreArray
-
-NO_ITEM = -1
+from training.recommenders.kept_lists import (
+    closed,
+    empty_lists,
+    merge,
+    offer,
+    open_lists,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +39,10 @@ class Eligible:
     def rows(self, first: int, stop: int) -> Eligible:
         """The rows from `first` to before `stop`."""
         return Eligible(self.allowed, self.barred[first:stop])
+
+    def sorted_barred(self) -> sp.csr_matrix:
+        """`barred` with rising items in each row."""
+        return self.barred if self.barred.has_sorted_indices else self.barred.sorted_indices()
 
 
 def top_k_sparse(
@@ -66,10 +75,11 @@ def top_k_sparse(
 
 def top_k_dense(scores: ScoreArray, *, k: int, eligible: Eligible) -> tuple[CodeArray, ScoreArray]:
     """As `top_k_sparse`, from a score for every item."""
-    items, best = empty_lists(len(scores), k)
-    barred = eligible.barred
-    _fill_dense(scores, eligible.allowed, barred.indptr, barred.indices, items, best)
-    return items, best
+    barred = eligible.sorted_barred()
+    items, best = open_lists(len(scores), k)
+    codes, rows = np.arange(scores.shape[1], dtype=np.int32), np.arange(len(scores))
+    merge(scores, codes, rows, eligible.allowed, barred.indptr, barred.indices, items, best)
+    return items, closed(items, best)
 
 
 def fill_popular(
@@ -87,33 +97,6 @@ def fill_popular(
     """
     barred = eligible.barred
     _fill_popular(items, scores, popular, eligible.allowed, barred.indptr, barred.indices)
-
-
-def empty_lists(n_rows: int, k: int) -> tuple[CodeArray, ScoreArray]:
-    """Lists without any item: -1 and NaN, each (n_rows, k)."""
-    return np.full((n_rows, k), NO_ITEM, np.int32), np.full((n_rows, k), np.nan, np.float32)
-
-
-@numba.njit(cache=True, nogil=True)
-def offer(items: CodeArray, scores: ScoreArray, filled: int, item: int, score: float) -> int:
-    """Insert an item at its place in one list, in place; returns how many places are taken then.
-
-    Invariants: scores fall; equal scores are ordered by item code.
-    """
-    place = filled
-    while place > 0 and (
-        score > scores[place - 1] or (score == scores[place - 1] and item < items[place - 1])
-    ):
-        place -= 1
-    if place == len(items):
-        return filled
-    last = min(filled, len(items) - 1)
-    for position in range(last, place, -1):
-        items[position] = items[position - 1]
-        scores[position] = scores[position - 1]
-    items[place] = item
-    scores[place] = score
-    return last + 1
 
 
 @numba.njit(cache=True, nogil=True)
@@ -136,29 +119,6 @@ def _fill_sparse(
             item = indices[entry]
             if data[entry] > 0 and allowed[item] and barred_for[item] != row:
                 filled = offer(items[row], scores[row], filled, item, data[entry])
-
-
-@numba.njit(cache=True, nogil=True)
-def _fill_dense(
-    dense: ScoreArray,
-    allowed: BoolArray,
-    barred_indptr: npt.NDArray[np.int32],
-    barred: npt.NDArray[np.int32],
-    items: CodeArray,
-    scores: ScoreArray,
-) -> None:
-    k = items.shape[1]
-    barred_for = np.full(len(allowed), -1, np.int64)
-    for row in range(len(items)):
-        for entry in range(barred_indptr[row], barred_indptr[row + 1]):
-            barred_for[barred[entry]] = row
-        filled = 0
-        threshold = np.float32(0)
-        for item in range(dense.shape[1]):
-            if dense[row, item] > threshold and allowed[item] and barred_for[item] != row:
-                filled = offer(items[row], scores[row], filled, item, dense[row, item])
-                if filled == k:
-                    threshold = scores[row, k - 1]
 
 
 @numba.njit(cache=True, nogil=True)

@@ -61,3 +61,36 @@ def test_threads_change_nothing():
     )
     np.testing.assert_array_equal(one[0], two[0])
     np.testing.assert_array_equal(one[1], two[1])
+
+
+def test_a_tie_goes_to_the_lower_code_even_when_its_factor_comes_last():
+    """All products are 1; item 0 has the shortest factor, so it lies in the last block, at the very bound."""
+    items = np.tile(np.array([1, 5], np.float32), (5_000, 1))
+    items[0] = 1, 0
+    row = np.array([[1, 0]], np.float32)
+    found, _ = top_k_product(row, items, k=3, eligible=Eligible.everything(1, 5_000), threads=1)
+    assert found.tolist() == [[0, 1, 2]]
+
+
+def test_rows_stop_where_no_later_item_can_reach_their_list(monkeypatch):
+    """Items fall in length: 1,000 times as long in the first block. The row along it stops there."""
+    rng = np.random.default_rng(5)
+    items = rng.random((6_000, 2)).astype(np.float32)
+    items[:2_048, 0] += 1_000
+    items[:2_048, 1] = 0
+    rows = np.array([[1, 0], [0, 1], [0, 0]], np.float32)
+    products = []
+    dot = np.dot
+    monkeypatch.setattr(
+        "numpy.dot", lambda a, b, out: products.append((len(a), b.shape[1])) or dot(a, b, out=out)
+    )
+    found, scores = top_k_product(
+        rows, items, k=4, eligible=Eligible.everything(3, 6_000), threads=1
+    )
+    expected, values = _expected(
+        rows @ items.T, 4, np.ones(6_000, bool), np.zeros((3, 6_000), bool)
+    )
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(scores, values)
+    # the short row stops too, where factors are shorter than the worst item it keeps
+    assert products == [(2, 2_048), (1, 2_048)]
