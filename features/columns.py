@@ -265,3 +265,4 @@ GAIN_LOST: Final = "gain_lost"
 # what a model was worth in a test
 UNIT: Final = "unit"
 LIST: Final = "list"
+LIST_PLACE: Final = "list_place"

@@ -23,6 +23,7 @@ class Column:
         nullable: whether null is allowed.
         low, high: inclusive range of non-null values.
         values: closed list of allowed non-null values.
+        filled: whether a text must hold more than white space.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Column:
     low: float | None = None
     high: float | None = None
     values: tuple[str, ...] = ()
+    filled: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,9 @@ def _check_values(
     if pa.types.is_floating(col.type):
         bad = pc.invert(pc.is_finite(values))
         _refuse(bad, values, col, contract, source, rule="must be finite")
+    if col.filled:
+        blank = pc.equal(pc.utf8_trim_whitespace(values), "")
+        _refuse(blank, values, col, contract, source, rule="must not be blank")
     if col.values:
         allowed = pc.is_in(values, value_set=pa.array(col.values, col.type), skip_nulls=False)
         bad = pc.and_not(pc.is_valid(values), allowed)

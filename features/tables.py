@@ -170,6 +170,66 @@ TRUTH = TableContract(
     key=(c.EXPERIMENT_ID, c.PERSON_ID, c.ASSIGNED_AT),
 )
 
+LIST_LEVELS: Final = (
+    "exact", "group", "category_price", "category", "parent_category", "best_seller", "pinned", "upsell", "static",
+)  # fmt: skip
+"""Where an item of a list comes from; the position is the code. The model's own item, one of its group, of its category at
+about its price, a best seller of its category, of a category above, of all; put there by the shop, or by the rule for
+buyers; the person gets a creative without items."""
+
+RECO_KINDS: Final = (
+    "cart", "replenishment", "buy_again", "reminder", "upsell", "cross_sell", "discover", "static",
+)  # fmt: skip
+"""What an item is to the person, the first that holds; the position is the code. Left in the cart; bought before and due;
+bought before; looked at before; dearer than what they own of its category; of a category they own nothing of; anything
+else, also for persons who own nothing; no item."""
+
+_LIST_COLUMNS: Final = (
+    Column(c.ITEM_ID, _text, nullable=True),
+    Column(c.SCORE, _number, nullable=True),
+    Column(c.SCORE_AFTER, _number, nullable=True),
+    Column(c.LEVEL, _text, values=LIST_LEVELS),
+    Column(c.RECO_KIND, _text, values=RECO_KINDS),
+    Column(c.COLD_START, _flag),
+    Column(c.SOURCE_ITEM_ID, _text, nullable=True),
+    Column(c.SOURCE_EVENT, _text, nullable=True, values=EVENT_NAMES),
+    Column(c.SOURCE_TIME, TIMESTAMP, nullable=True),
+    Column(c.FILTERS_PASSED, _text),
+    Column(c.RELEVANCE_LOST, _number, nullable=True),
+    Column(c.GAIN_LOST, _number, nullable=True, high=1),
+    Column(c.RECOMMENDER, _text, filled=True),
+    Column(c.RECOMMENDER_VERSION, _text, filled=True),
+    Column(c.REASON_CODES, _text, filled=True),
+)
+
+RECOMMENDATIONS = TableContract(
+    "recommendations",
+    (Column(c.PERSON_ID, _text), Column(c.RANK, pa.int64(), low=1), *_LIST_COLUMNS),
+    key=(c.PERSON_ID, c.RANK),
+)
+"""One row per person and place of their list; a person for whom nothing is left has one row without item. `score` is the
+model's, comparable within the person only, null where the item is not from its list; `score_after` the same after boosts, null
+for pins too. `source_*` is the own event that led to the item. `relevance_lost` and `gain_lost` are what the person's list
+loses to merchandising and diversity, in scores and as a share of discounted gain."""
+
+ITEM_AUDIENCES = TableContract(
+    "item_audiences",
+    (
+        Column(c.ITEM_ID, _text),
+        Column(c.RANK, pa.int64(), low=1),
+        Column(c.PERSON_ID, _text, nullable=True),
+        Column(c.LIST_PLACE, pa.int64(), nullable=True, low=1),
+        Column(c.SCORE, _number, nullable=True),
+        Column(c.LEVEL, _text, nullable=True, values=LIST_LEVELS),
+        Column(c.RECOMMENDER, _text, filled=True),
+        Column(c.RECOMMENDER_VERSION, _text, filled=True),
+        Column(c.REASON_CODES, _text, filled=True),
+    ),
+    key=(c.ITEM_ID, c.RANK),
+)
+"""The persons an item suits, best first: those on whose list it stands, and where. An item nobody can be found for has one row
+without person that says why."""
+
 DECISIONS = TableContract(
     "decisions",
     (
@@ -181,20 +241,16 @@ DECISIONS = TableContract(
         Column(c.ELIGIBLE, _flag),
         Column(c.ARM, _text),
         Column(c.PROBABILITY, _number, low=0, high=1),
-        Column(c.ITEM_ID, _text, nullable=True),
         Column(c.TITLE, _text, nullable=True),
         Column(c.PRICE, _number, nullable=True, low=0),
         Column(c.CURRENCY, _text),
-        Column(c.SCORE, _number, nullable=True),
-        Column(c.RECO_KIND, _text),
+        *_LIST_COLUMNS,
         Column(c.STAGE, _text),
         Column(c.MESSAGE, _text),
         Column(c.UPLIFT, _number, nullable=True, low=-1, high=1),
         Column(c.BASE_OUTCOME, _number, nullable=True, low=0, high=1),
         Column(c.EXPECTED_VALUE, _number, nullable=True),
         Column(c.EXPECTED_COST, _number, low=0),
-        Column(c.REASON_CODES, _text),
-        Column(c.RECOMMENDER_VERSION, _text),
         Column(c.UPLIFT_VERSION, _text),
         Column(c.SNAPSHOT_ID, _text),
     ),

@@ -6,7 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
+from features.catalog.listings import ListingsConfig
 from features.config import BaseConfig
+from serving.lists.config import ListsConfig
 
 
 class HoldoutConfig(BaseConfig):
@@ -28,6 +30,12 @@ class EligibilityConfig(BaseConfig):
 
     just_bought_days: float = Field(default=7, ge=0)
     """An item that the person bought in this many days is not advertised to them."""
+
+    exclude_seen: bool = False
+    """Whether an item the person ever had any event with is left out: a read article is not shown again."""
+
+    require_price: bool = True
+    """An item without a price above zero is not advertised; false for content, which has none."""
 
 
 class FrequencyConfig(BaseConfig):
@@ -58,6 +66,12 @@ class CampaignConfig(BaseConfig):
     budget: BudgetConfig
     eligibility: EligibilityConfig = EligibilityConfig()
     frequency: FrequencyConfig = FrequencyConfig()
+
+    lists: ListsConfig = ListsConfig()
+    """What happens to a model's list before it leaves: fallback, merchandising, diversity, places for buyers."""
+
+    listings: ListingsConfig | None = None
+    """How near a listing has to be; None = place does not matter."""
 
     recommender: str = "recommender"
     """Name of the registered model whose champion picks the items."""

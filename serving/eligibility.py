@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -10,49 +9,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features import columns as c
-from features.arrays import BoolArray, CodeArray, FloatArray, IntArray, TextArray
-from features.histories.histories import MICROSECONDS_PER_DAY, AsOf, Histories
+from features.arrays import BoolArray, CodeArray, FloatArray, IntArray
+from features.histories.histories import MICROSECONDS_PER_DAY, AsOf
 from serving.config import EligibilityConfig, FrequencyConfig
+from serving.lists.near import Near
+from serving.lists.past import Pairs, Past
+from serving.lists.shelf import Shelf
 from serving.waterfall import Rule
 
 HOURS_PER_DAY: Final = 24
 ERASED: Final = "erased"
 
+NOT_IN_CATALOG: Final = "not_in_catalog"
+SUPPRESSED: Final = "suppressed"
+BLOCKED_CATEGORY: Final = "blocked_category"
+NOT_IN_STOCK: Final = "not_in_stock"
+NO_PRICE: Final = "no_price"
+OUT_OF_REACH: Final = "out_of_reach"
+JUST_BOUGHT: Final = "just_bought"
+SEEN: Final = "seen"
 
-@dataclass(frozen=True, eq=False)
-class ItemFacts:
-    """What the catalog snapshot says of each item code of the histories.
-
-    Attributes:
-        known: shape (n_items,), the item is in the snapshot.
-        in_stock: availability is `in_stock`; unknown availability is not.
-        priced: a price above zero is known.
-        category: catalog category, "" when unknown.
-        title: "" when unknown.
-        price: NaN when unknown.
-    """
-
-    known: BoolArray
-    in_stock: BoolArray
-    priced: BoolArray
-    category: TextArray
-    title: TextArray
-    price: FloatArray
-
-
-def item_facts(catalog: pa.Table, histories: Histories) -> ItemFacts:
-    """The catalog, aligned to item codes."""
-    row_of = pc.index_in(pa.array(histories.item_ids, pa.string()), value_set=catalog[c.ITEM_ID])
-    rows = catalog.take(row_of)
-    price = pc.fill_null(rows[c.PRICE], float("nan")).to_numpy()
-    return ItemFacts(
-        known=row_of.is_valid().to_numpy(zero_copy_only=False),
-        in_stock=_equals(rows[c.AVAILABILITY], "in_stock"),
-        priced=price > 0,
-        category=_texts(rows[c.CATEGORY]),
-        title=_texts(rows[c.TITLE]),
-        price=price,
-    )
+UNAVAILABLE: Final = (SUPPRESSED, NOT_IN_STOCK)
+"""Rules that say the item itself would be shown, were it there: another may stand in for it."""
 
 
 def person_rules(
@@ -85,37 +63,69 @@ def person_rules(
     ]
 
 
+def item_rule_names(eligibility: EligibilityConfig, *, limited: bool) -> tuple[str, ...]:
+    """Names of the item rules in force, in order.
+
+    Args:
+        eligibility: limits.
+        limited: whether items have to be near.
+    """
+    placed = (OUT_OF_REACH,) if limited else ()
+    fresh = (SEEN,) if eligibility.exclude_seen else ()
+    return (*_shelf_rule_names(eligibility), *placed, JUST_BOUGHT, *fresh)
+
+
 def item_rules(
-    candidates: CodeArray, items: ItemFacts, history: AsOf, eligibility: EligibilityConfig
+    candidates: CodeArray, past: Past, eligibility: EligibilityConfig, near: Near
 ) -> list[Rule]:
     """The rules for each (person, candidate) pair, in order.
 
     Args:
-        candidates: item codes, shape (n, k), -1 = no candidate, or an item the histories do not hold.
-        items: catalog facts per code.
-        history: one row per person, n rows.
+        candidates: codes of the shelf, shape (n, k), -1 = no candidate, or an item that the shelf does not hold.
+        past: n rows over the shelf.
         eligibility: limits.
+        near: where the n persons are, and what is near.
     """
-    blocked = np.isin(items.category, eligibility.blocked_categories)
-    code = np.maximum(candidates, 0)
-    return [
-        Rule("not_in_catalog", (candidates < 0) | ~items.known[code]),
-        Rule("blocked_category", blocked[code]),
-        Rule("not_in_stock", ~items.in_stock[code]),
-        Rule("no_price", ~items.priced[code]),
-        Rule("just_bought", bought_since(candidates, history, days=eligibility.just_bought_days)),
-    ]
+    removed = _removed_from_shelf(past.shelf, eligibility)
+    masks = {name: np.append(removes, True)[candidates] for name, removes in removed.items()}
+    at_hand = np.append(near.reach, np.zeros((len(near.reach), 1), np.bool_), axis=1)
+    masks[OUT_OF_REACH] = ~at_hand[near.place[:, None], candidates]
+    masks[JUST_BOUGHT] = past.bought(days=eligibility.just_bought_days).hold(candidates)
+    masks[SEEN] = past.touched()[0].hold(candidates)
+    names = item_rule_names(eligibility, limited=near.limited)
+    return [Rule(name, masks[name]) for name in names]
 
 
-def bought_since(candidates: CodeArray, history: AsOf, *, days: float) -> BoolArray:
-    """Whether each row's person bought the candidate in the last `days`; shape of `candidates`."""
-    columns = history.histories
-    row, position = history.events()
-    recent = columns.time[position] >= history.time[row] - days * MICROSECONDS_PER_DAY
-    recent &= columns.item[position] >= 0
-    bought = row[recent] * columns.n_items + columns.item[position[recent]]
-    pairs = np.arange(len(candidates))[:, None] * columns.n_items + candidates
-    return np.isin(pairs, bought) & (candidates >= 0)
+def barred_items(past: Past, eligibility: EligibilityConfig) -> Pairs:
+    """Items that the rules about a person's past keep from them."""
+    if eligibility.exclude_seen:
+        return past.touched()[0]  # what was bought is among them
+    return past.bought(days=eligibility.just_bought_days)
+
+
+def sellable(shelf: Shelf, eligibility: EligibilityConfig) -> BoolArray:
+    """Items that pass every rule that does not look at the person, shape (n_items,)."""
+    removed = _removed_from_shelf(shelf, eligibility)
+    passed = np.ones(len(shelf), np.bool_)
+    for name in _shelf_rule_names(eligibility):
+        passed &= ~removed[name]
+    return passed
+
+
+def _shelf_rule_names(eligibility: EligibilityConfig) -> tuple[str, ...]:
+    priced = (NO_PRICE,) if eligibility.require_price else ()
+    return (NOT_IN_CATALOG, SUPPRESSED, BLOCKED_CATEGORY, NOT_IN_STOCK, *priced)
+
+
+def _removed_from_shelf(shelf: Shelf, eligibility: EligibilityConfig) -> dict[str, BoolArray]:
+    """What each rule removes of the shelf, shape (n_items,)."""
+    return {
+        NOT_IN_CATALOG: np.zeros(len(shelf), np.bool_),
+        SUPPRESSED: shelf.suppressed,
+        BLOCKED_CATEGORY: np.isin(shelf.category, eligibility.blocked_categories),
+        NOT_IN_STOCK: ~shelf.in_stock,
+        NO_PRICE: ~(shelf.price > 0),
+    }
 
 
 def count_contacts(
@@ -127,13 +137,3 @@ def count_contacts(
     recent = real & (time < before) & (time >= before - window_days * MICROSECONDS_PER_DAY)
     place = pc.index_in(exposures[c.PERSON_ID].filter(pa.array(recent)), value_set=person_ids)
     return np.bincount(place.drop_null().to_numpy(), minlength=len(person_ids))
-
-
-def _equals(values: pa.ChunkedArray, wanted: str) -> BoolArray:
-    matches: BoolArray = pc.fill_null(pc.equal(values, wanted), False).to_numpy()
-    return matches
-
-
-def _texts(values: pa.ChunkedArray) -> TextArray:
-    texts: TextArray = pc.fill_null(values, "").to_numpy().astype(object)
-    return texts

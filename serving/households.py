@@ -14,7 +14,7 @@ import pyarrow as pa
 from features import columns as c
 from features.assignment import uniform
 from features.histories.histories import AsOf, Histories, microseconds
-from serving.score import CONTACTED, FALLBACK, HELD_OUT, NOT_WORTH_IT, OVER_BUDGET
+from serving.decisions import CONTACTED, HELD_OUT, NOT_WORTH_IT, OVER_BUDGET
 from training.reports.page import money, percent, points
 
 _SALT: Final = "report sample"
@@ -120,7 +120,8 @@ def _household(rows: list[dict[Any, Any]], history: tuple[str, ...], currency: s
 
 def _item(row: Mapping[Any, Any], currency: str) -> str:
     kind = row[c.RECO_KIND].replace("_", " ")
-    how = f"{kind}, fallback" if FALLBACK in row[c.REASON_CODES] else kind
+    level = row[c.LEVEL].replace("_", " ")
+    how = kind if level == "exact" else f"{kind}, {level}"
     return f"{row[c.TITLE]}, {money(row[c.PRICE], currency)}, item {row[c.ITEM_ID]}: {how}"
 
 

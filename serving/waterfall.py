@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -61,28 +60,60 @@ def apply_rules(rules: Sequence[Rule], *, level: str, run_id: str, among: BoolAr
     Invariants: the order of rules changes who is counted where, never who is left.
     """
     decided = np.where(among, "", "not_considered").astype(object)
-    rows: list[dict[str, Any]] = []
+    removed = []
     for rule in rules:
-        standing = decided == ""
-        hit = standing & rule.removes
+        hit = (decided == "") & rule.removes
         decided[hit] = rule.name
+        removed.append(int(hit.sum()))
+    left = int((decided == "").sum())
+    names = [rule.name for rule in rules]
+    table = waterfall_table(
+        names, removed, level=level, run_id=run_id, count_in=int(among.sum()), left=left
+    )
+    return Verdict(decided.astype(str), table)
+
+
+def waterfall_table(
+    rules: Sequence[str],
+    removed: Sequence[int],
+    *,
+    level: str,
+    run_id: str,
+    count_in: int,
+    left: int,
+) -> pa.Table:
+    """One row per rule: how many came in, were removed, were left.
+
+    Args:
+        rules: names, in order.
+        removed: how many each removed.
+        level: "person" or "item".
+        run_id: of the run.
+        count_in: how many came to the first rule.
+        left: how many no rule removed, counted for themselves.
+
+    Raises:
+        GateError: removed and left do not add up to what came in.
+    """
+    if sum(removed) + left != count_in:
+        raise GateError(
+            f"{level} waterfall",
+            f"{sum(removed)} removed + {left} left, of {count_in}",
+            rule="removed + left = in",
+            next_step="This is a defect: please report it with the config.",
+        )
+    rows = []
+    standing = count_in
+    for name, gone in zip(rules, removed, strict=True):
         rows.append(
             {
                 c.RUN_ID: run_id,
                 c.LEVEL: level,
-                c.RULE: rule.name,
-                c.COUNT_IN: int(standing.sum()),
-                c.COUNT_REMOVED: int(hit.sum()),
-                c.COUNT_LEFT: int((decided == "").sum()),
+                c.RULE: name,
+                c.COUNT_IN: standing,
+                c.COUNT_REMOVED: gone,
+                c.COUNT_LEFT: standing - gone,
             }
         )
-    removed = sum(row[c.COUNT_REMOVED] for row in rows)
-    left = int((decided == "").sum())
-    if removed + left != int(among.sum()):
-        raise GateError(
-            f"{level} waterfall",
-            f"{removed} removed + {left} left, of {int(among.sum())}",
-            rule="removed + left = in",
-            next_step="This is a defect: please report it with the config.",
-        )
-    return Verdict(decided.astype(str), pa.Table.from_pylist(rows))
+        standing -= gone
+    return pa.Table.from_pylist(rows)

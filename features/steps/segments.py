@@ -12,25 +12,21 @@ import pyarrow.compute as pc
 
 from features import columns as c
 from features.builders.item_attributes import ItemAttributes
-from features.contracts import TableContract
 from features.histories.histories import Histories, microseconds
 from features.project import Project
 from features.quality.check import QualityReport
 from features.quality.segment_size import SEGMENT_SIZE, check_segment_sizes, measure_sizes
 from features.run import Run, RunWriter
 from features.segments.config import SegmentsConfig
-from features.segments.item_attributes import item_attribute_table
 from features.segments.members import check_attributes, find_members, find_tiers
 from features.segments.rules import SegmentFacts
 from features.segments.value import person_values, value_cuts
 from features.steps.config import FeaturesConfig
 from features.steps.features import FEATURES, load_histories, matchable
 from features.steps.ingest import INGEST, QUALITY
+from features.steps.items import stored_items
 from features.tables import (
     CATALOG,
-    FEED_ATTRIBUTES,
-    FEED_LABELS,
-    ITEM_ENRICHMENT,
     PERSON_TIERS,
     PERSONS,
     SEGMENTS,
@@ -53,7 +49,7 @@ def build_segments(project: Project, config: FeaturesConfig) -> Run:
     rules = config.segments
 
     def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
-        items = _items(ingested)
+        items = stored_items(ingested)
         check_attributes(rules, items.column_names, source=f"{project.folder / 'features.yaml'}")
         histories = load_histories(built)
         persons = ingested.read(PERSONS)
@@ -86,16 +82,6 @@ def build_segments(project: Project, config: FeaturesConfig) -> Run:
         },
         layer=_LAYER,
     )
-
-
-def _items(ingested: Run) -> pa.Table:
-    custom = [ingested.read(t) for t in (FEED_ATTRIBUTES, FEED_LABELS) if _has(ingested, t)]
-    enrichment = ingested.read(ITEM_ENRICHMENT) if _has(ingested, ITEM_ENRICHMENT) else None
-    return item_attribute_table(ingested.read(CATALOG), enrichment=enrichment, custom=custom)
-
-
-def _has(run: Run, contract: TableContract) -> bool:
-    return contract.name in run.manifest["tables"]
 
 
 def _facts(

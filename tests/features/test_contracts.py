@@ -61,3 +61,14 @@ def test_a_bad_table_is_refused_in_words(bad, message):
 def test_a_table_without_rows_or_chunks_is_checked_too():
     empty = pa.table({"item_id": pa.chunked_array([], pa.string()), "price": [], "state": []})
     assert check(empty.cast(CONTRACT.schema), CONTRACT, source="x").num_rows == 0
+
+
+@pytest.mark.parametrize("blank", ["", " \t"])
+def test_a_filled_text_holds_more_than_space(blank):
+    contract = TableContract("reasons", (Column("why", pa.string(), filled=True),))
+    check(pa.table({"why": ["x"]}), contract, source="x")
+    with pytest.raises(
+        SchemaError,
+        match=r"column 'why' has 1 bad rows \(row 1: .*\); in the reasons table it must not be blank",
+    ):
+        check(pa.table({"why": ["x", blank]}), contract, source="x")

@@ -1,17 +1,29 @@
-"""Rank, filter, fill up: only eligible items, none twice, no gaps, and nothing where nothing is left."""
+"""Rank, filter, merchandise, fill up: only eligible items, none twice, no gaps, and nothing where nothing is left."""
 
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from features import columns as c
-from serving.candidates import ChosenItems, _leftmost, choose_items
+from features.tables import LIST_LEVELS, RECO_KINDS
+from serving.candidates import ChosenItems, Counter, choose_items
 from serving.config import EligibilityConfig
-from serving.eligibility import ItemFacts
+from serving.lists.config import (
+    Boost,
+    Cap,
+    DiversityConfig,
+    ListsConfig,
+    Match,
+    MerchandisingConfig,
+    PostPurchaseConfig,
+)
+from serving.lists.near import Near
+from serving.lists.shelf import build_shelf
 from training.recommenders.buy_again import BuyAgain, BuyAgainConfig
 
 # Distinct buyers in 28 days: bread, rice and tea 2 each, milk and wine 1; equal ones in the order of their ids.
@@ -30,21 +42,26 @@ ROWS = (
 )
 ITEMS = ("bread", "milk", "rice", "tea", "wine")
 POPULAR = ("bread", "rice", "tea", "milk", "wine")
+CATEGORY = {"bread": "food", "milk": "food", "rice": "dry", "tea": "dry", "wine": "alcohol"}
 RULES = EligibilityConfig(blocked_categories=("alcohol",), just_bought_days=7)
 HALF_LIFE = 10
 
 
-def facts(*, known=ITEMS, in_stock=("milk", "rice", "tea", "wine"), priced=ITEMS):
-    def among(names):
-        return np.isin(ITEMS, names)
-
-    return ItemFacts(
-        known=among(known),
-        in_stock=among(in_stock),
-        priced=among(priced),
-        category=np.where(among(["wine"]), "alcohol", "food").astype(object),
-        title=np.array(ITEMS, dtype=object),
-        price=np.where(among(priced), 2.0, np.nan),
+def shelf_of(*, items=ITEMS, in_stock=("milk", "rice", "tea", "wine"), priced=ITEMS, suppressed=()):
+    table = pa.table(
+        {
+            c.ITEM_ID: list(items),
+            c.TITLE: list(items),
+            c.CATEGORY: [CATEGORY[name] for name in items],
+            c.PRICE: pa.array([2.0 if name in priced else None for name in items], pa.float64()),
+            c.AVAILABILITY: ["in_stock" if name in in_stock else "out_of_stock" for name in items],
+        }
+    )
+    return build_shelf(
+        table,
+        popular=np.array(POPULAR, dtype=object),
+        category_levels=(c.CATEGORY,),
+        suppressed=pa.chunked_array([list(suppressed)], pa.string()),
     )
 
 
@@ -60,38 +77,52 @@ def model(view):
 
 @pytest.fixture(scope="module")
 def choose(model, view):
-    def run(items=None, *, candidates=3, items_per_person=3, rules=RULES, history=None):
-        return choose_items(
-            model,
-            view if history is None else history,
-            facts() if items is None else items,
+    def run(shelf=None, *, candidates=3, items_per_person=3, rules=RULES, history=None, lists=None):
+        counter = Counter(
+            shelf_of() if shelf is None else shelf,
+            ListsConfig() if lists is None else lists,
             rules,
-            candidates=candidates,
-            items_per_person=items_per_person,
-            run_id="r",
+            candidates,
+            items_per_person,
         )
+        rows = view if history is None else history
+        near = Near.everything(counter.shelf, len(rows))
+        return choose_items(model, rows, counter, near=near, run_id="r")
 
     return run
 
 
 def names(chosen: ChosenItems):
-    return [[None if code < 0 else ITEMS[code] for code in row] for row in chosen.items]
+    ids = chosen.past.shelf.item_ids
+    return [[None if code < 0 else ids[code] for code in row] for row in chosen.items]
 
 
-def test_what_the_rules_leave_moves_up_and_the_fallback_fills_the_rest(choose):
-    """Lists of three: ann milk bread wine, bob tea bread rice, cat rice bread tea, dan rice tea bread."""
+def levels(chosen: ChosenItems):
+    return [[LIST_LEVELS[code] for code in row] for row in chosen.level]
+
+
+def kinds(chosen: ChosenItems):
+    return [[RECO_KINDS[code] for code in row] for row in chosen.kind]
+
+
+def test_what_the_rules_leave_moves_up_and_the_chain_fills_the_rest(choose):
+    """Own items: ann milk, bread, wine; bob tea, bread; cat rice; dan rice, tea. Bread is out of stock, wine blocked."""
     chosen = choose()
     assert names(chosen) == [
-        ["milk", "rice", "tea"],  # bread is out of stock, wine is blocked
-        ["rice", "milk", None],  # tea was just bought, so it does not come back in the fallback
+        ["milk", "rice", "tea"],
+        [
+            "milk",
+            "rice",
+            None,
+        ],  # milk is food like the missing bread; tea was just bought and does not come back
         ["rice", "tea", "milk"],
         ["rice", "tea", "milk"],
     ]
-    assert chosen.fallback.tolist() == [
-        [False, True, True],
-        [False, True, False],
-        [False, False, True],
-        [False, False, True],
+    assert levels(chosen) == [
+        ["exact", "best_seller", "best_seller"],
+        ["category_price", "best_seller", "static"],
+        ["exact", "category_price", "best_seller"],
+        ["exact", "exact", "best_seller"],
     ]
     assert chosen.verdict.rule.tolist() == [
         ["", "not_in_stock", "blocked_category"],
@@ -103,54 +134,61 @@ def test_what_the_rules_leave_moves_up_and_the_fallback_fills_the_rest(choose):
 
 def test_scores_stay_with_their_items(choose):
     decayed = 0.5 ** (18 / HALF_LIFE)  # bought once, on day 12
-    rank = {item: -(1.0 + POPULAR.index(item)) for item in ITEMS}
+    nothing = np.nan
     np.testing.assert_allclose(
-        choose().scores,
+        choose().score,
         [
-            [3 * 0.5 ** (20 / HALF_LIFE), rank["rice"], rank["tea"]],
-            [rank["rice"], rank["milk"], np.nan],
-            [decayed, rank["tea"], rank["milk"]],
-            [decayed, decayed, rank["milk"]],
+            [3 * 0.5 ** (20 / HALF_LIFE), nothing, nothing],
+            [nothing, nothing, nothing],
+            [decayed, nothing, nothing],
+            [decayed, decayed, nothing],
         ],
         rtol=1e-6,
     )
 
 
-def test_repeat_means_bought_at_any_time_before(choose):
-    assert choose().repeat.tolist() == [
-        [True, False, False],
-        [False, False, False],
-        [True, False, False],
-        [True, True, False],
+def test_the_kind_says_what_the_item_is_to_the_person(choose):
+    """Bought once or on one day: bought again, not due. Of ann's, milk; the rest of everybody's lists is new to them."""
+    assert kinds(choose(lists=ListsConfig(post_purchase=PostPurchaseConfig(window_days=0.5)))) == [
+        ["buy_again", "discover", "discover"],
+        ["discover", "discover", "static"],
+        ["buy_again", "discover", "discover"],
+        ["buy_again", "buy_again", "discover"],
     ]
+    assert kinds(choose())[0] == ["buy_again", "cross_sell", "cross_sell"]  # she owns no dry goods
 
 
-def test_a_full_list_needs_no_fallback(choose):
-    chosen = choose(candidates=5, items_per_person=2)
-    assert names(chosen) == [["milk", "rice"], ["rice", "milk"], ["rice", "tea"], ["rice", "tea"]]
-    assert not chosen.fallback.any()
+def test_the_model_is_asked_again_before_the_chain(choose, make_histories, day):
+    """eve's list of one is wine, which is blocked; deeper down she has milk of her own."""
+    rows = [("eve", 20, "wine", f"w{n}", 1.0) for n in range(3)]
+    eve = make_histories(*ROWS, *rows, ("eve", 5, "milk", "t9", 1.0)).everyone(day(30)).take([4])
+    chosen = choose(candidates=1, items_per_person=1, history=eve)
+    assert chosen.verdict.rule.tolist() == [["blocked_category"]]
+    assert (names(chosen), levels(chosen)) == ([["milk"]], [["exact"]])
 
 
-def test_the_fallback_looks_past_items_held_or_just_bought(choose, make_histories, day):
-    """eve's own four come first in the fallback; three of them she has just bought."""
-    later = [("eve", 29, item, "t8", 1.0) for item in ("rice", "tea", "wine")]
-    eve = make_histories(*ROWS, *later, ("eve", 5, "milk", "t9", 1.0)).everyone(day(30)).take([4])
-    chosen = choose(candidates=1, items_per_person=2, history=eve)
-    assert names(chosen) == [["milk", None]]
-    assert chosen.fallback.tolist() == [[True, False]]
-    assert chosen.verdict.rule.tolist() == [["just_bought"]]
+def test_suppressed_items_have_their_own_rule(choose):
+    chosen = choose(shelf_of(suppressed=("milk",)))
+    assert "milk" not in {name for row in names(chosen) for name in row}
+    rows = {row[c.RULE]: row[c.COUNT_REMOVED] for row in chosen.verdict.table.to_pylist()}
+    assert rows["suppressed"] >= 1
 
 
-@pytest.mark.parametrize("missing", ["known", "in_stock", "priced"])
+def test_a_price_is_needed_unless_there_is_none_to_have(choose):
+    unpriced = shelf_of(priced=())
+    assert (choose(unpriced).items == -1).all()
+    content = RULES.model_copy(update={"require_price": False})
+    chosen = choose(unpriced, rules=content)
+    assert names(chosen)[0][0] == "milk"
+    assert "no_price" not in chosen.verdict.table[c.RULE].to_pylist()
+
+
+@pytest.mark.parametrize("missing", ["items", "in_stock", "priced"])
 def test_nobody_gets_an_item_when_nothing_may_be_shown(choose, missing):
-    chosen = choose(facts(**{missing: ()}))
+    chosen = choose(shelf_of(**{missing: ("bread",) if missing == "items" else ()}))
     assert (chosen.items == -1).all()
-    assert np.isnan(chosen.scores).all()
-    assert not (chosen.has_items | chosen.fallback.any(axis=1) | chosen.repeat.any(axis=1)).any()
-
-
-def test_has_items_looks_at_the_first_place(choose):
-    assert choose(facts(in_stock=["tea"])).has_items.tolist() == [True, False, True, True]
+    assert np.isnan(chosen.score).all()
+    assert (chosen.relevance_lost == 0).all()
 
 
 def test_the_waterfall_counts_every_candidate_of_the_first_list_once(choose):
@@ -159,6 +197,7 @@ def test_the_waterfall_counts_every_candidate_of_the_first_list_once(choose):
     removed = {name: row[c.COUNT_REMOVED] for name, row in rows.items()}
     assert removed == {
         "not_in_catalog": 0,
+        "suppressed": 0,
         "blocked_category": 1,
         "not_in_stock": 4,
         "no_price": 0,
@@ -167,11 +206,50 @@ def test_the_waterfall_counts_every_candidate_of_the_first_list_once(choose):
     assert {row[c.LEVEL] for row in rows.values()} == {"item"}
 
 
-def test_places_beyond_the_models_items_are_no_candidates(choose):
-    """A model of five items cannot fill lists of nine."""
-    chosen = choose(candidates=9, items_per_person=7)
-    assert chosen.verdict.table[c.COUNT_IN][0].as_py() == 4 * len(ITEMS)
-    assert names(chosen)[0] == ["milk", "rice", "tea", None, None, None, None]
+def lists_of(**merchandising):
+    return ListsConfig(merchandising=MerchandisingConfig(**merchandising))
+
+
+def test_a_boost_changes_the_order_and_its_cost_is_told(choose):
+    """dan's rice and tea score the same; tea times 2 comes first, and no relevance is lost. ann loses none either."""
+    tea = Boost(attribute=c.TITLE, values=("tea",), factor=2.0)
+    chosen = choose(lists=lists_of(boosts=(tea,)))
+    assert names(chosen)[3] == ["tea", "rice", "milk"]
+    decayed = 0.5 ** (18 / HALF_LIFE)
+    np.testing.assert_allclose(chosen.score[3, :2], [decayed, decayed], rtol=1e-6)
+    np.testing.assert_allclose(chosen.score_after[3, :2], [2 * decayed, decayed], rtol=1e-6)
+    np.testing.assert_allclose(chosen.relevance_lost, 0, atol=1e-9)
+    np.testing.assert_allclose(chosen.gain_lost, 0, atol=1e-9)
+
+
+def test_a_burial_and_a_pin_cost_what_they_push_out(choose):
+    """Two places: dan has rice and tea; rice buried, tea and a best seller remain: rice's score is lost."""
+    rice = Match(attribute=c.TITLE, values=("rice",))
+    decayed = 0.5 ** (18 / HALF_LIFE)
+    chosen = choose(items_per_person=2, lists=lists_of(bury=(rice,)))
+    assert names(chosen)[3] == ["tea", "milk"]
+    assert chosen.relevance_lost[3] == pytest.approx(decayed, rel=1e-6)
+    both = 1 + 1 / np.log2(3)
+    assert chosen.gain_lost[3] == pytest.approx(1 - 1 / both, rel=1e-6)
+    pinned = choose(items_per_person=2, lists=lists_of(pin=("milk", "bread")))
+    assert names(pinned)[3] == ["milk", "rice"]  # bread is out of stock
+    assert levels(pinned)[3] == ["pinned", "exact"]
+    assert np.isnan(pinned.score_after[3, 0])
+    assert pinned.gain_lost[3] == pytest.approx(1 - (1 / np.log2(3)) / both, rel=1e-6)
+    assert names(pinned)[0] == ["milk", "rice"]
+    assert pinned.score[0, 0] == pytest.approx(
+        3 * 0.5 ** (20 / HALF_LIFE), rel=1e-6
+    )  # her own, pinned or not
+
+
+def test_a_cap_is_told_when_it_gives_way(choose):
+    caps = ListsConfig(diversity=DiversityConfig(caps=(Cap(attribute=c.CATEGORY, most=1),)))
+    two = choose(items_per_person=2, lists=caps)
+    assert names(two)[3] == ["rice", "milk"]
+    assert two.relaxed.tolist() == [0, 0, 0, 0]
+    three = choose(items_per_person=3, lists=caps)
+    assert names(three)[3] == ["rice", "tea", "milk"]
+    assert three.relaxed.tolist()[3] == 1
 
 
 flags = arrays(np.bool_, len(ITEMS))
@@ -179,52 +257,56 @@ flags = arrays(np.bool_, len(ITEMS))
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    known=flags,
     in_stock=flags,
     priced=flags,
+    suppressed=flags,
+    buried=flags,
     candidates=st.integers(1, 6),
     width=st.integers(1, 6),
     just_bought_days=st.sampled_from([0.5, 7, 19, 21]),
+    factor=st.sampled_from([0.1, 1.0, 7.0]),
+    pin=st.sampled_from([(), ("tea",), ("milk", "rice")]),
+    places=st.sampled_from(
+        [PostPurchaseConfig(), PostPurchaseConfig(replenishment=1, upsell=1, cross_sell=1)]
+    ),
 )
 def test_every_chosen_item_passes_every_rule(
-    choose, view, known, in_stock, priced, candidates, width, just_bought_days
+    choose,
+    view,
+    in_stock,
+    priced,
+    suppressed,
+    buried,
+    candidates,
+    width,
+    just_bought_days,
+    factor,
+    pin,
+    places,
 ):
-    items = facts(
-        known=np.array(ITEMS)[known],
-        in_stock=np.array(ITEMS)[in_stock],
-        priced=np.array(ITEMS)[priced],
-    )
+    every = np.array(ITEMS)
+    shelf = shelf_of(in_stock=every[in_stock], priced=every[priced], suppressed=every[suppressed])
     rules = RULES.model_copy(update={"just_bought_days": just_bought_days})
-    chosen = choose(items, candidates=candidates, items_per_person=width, rules=rules)
-    sellable = known & in_stock & priced & (np.array(ITEMS) != "wine")
-    assert chosen.items.shape == chosen.scores.shape == (len(view), width)
-    for person, row in zip(view.histories.person_ids, chosen.items, strict=True):
-        held = row[row >= 0]
-        assert (row[: len(held)] >= 0).all()
-        assert len(np.unique(held)) == len(held)
-        assert sellable[held].all()
-        recent = {i for p, day, i, *_ in ROWS if p == person and 30 - day <= just_bought_days}
-        assert not recent & {ITEMS[code] for code in held}
-    np.testing.assert_array_equal(np.isnan(chosen.scores), chosen.items < 0)
-
-
-@pytest.mark.parametrize(
-    ("kept", "width", "items", "scores"),
-    [
-        ([1, 1, 1], 2, [7, 8], [0.7, 0.8]),
-        ([0, 1, 1], 2, [8, 9], [0.8, 0.9]),
-        ([0, 0, 1], 2, [9, -1], [0.9, np.nan]),
-        ([0, 0, 0], 2, [-1, -1], [np.nan, np.nan]),
-        ([1, 0, 1], 5, [7, 9, -1, -1, -1], [0.7, 0.9, np.nan, np.nan, np.nan]),
-    ],
-    ids=["cut", "packed", "short", "none", "wider than the list"],
-)
-def test_leftmost(kept, width, items, scores):
-    found, their = _leftmost(
-        np.array([[7, 8, 9]], np.int32),
-        np.array([[0.7, 0.8, 0.9]], np.float32),
-        np.array([kept], np.bool_),
-        width,
+    wishes = MerchandisingConfig(
+        boosts=(Boost(attribute=c.CATEGORY, values=("dry",), factor=factor),),
+        bury=(Match(attribute=c.TITLE, values=(*every[buried].tolist(), "none")),),
+        pin=pin,
     )
-    assert (found.tolist(), found.dtype, their.dtype) == ([items], np.int32, np.float32)
-    np.testing.assert_array_equal(their, np.array([scores], np.float32))
+    lists = ListsConfig(merchandising=wishes, post_purchase=places)
+    chosen = choose(shelf, candidates=candidates, items_per_person=width, rules=rules, lists=lists)
+    sellable = in_stock & priced & ~suppressed & (every != "wine")
+    for person, row in zip(view.histories.person_ids, names(chosen), strict=True):
+        held = [name for name in row if name]
+        recent = {i for p, day, i, *_ in ROWS if p == person and 30 - day <= just_bought_days}
+        eligible = set(every[sellable]) - recent
+        assert row[: len(held)] == held
+        assert len(set(held)) == len(held)
+        assert set(held) <= eligible
+        assert len(held) == min(width, len(eligible))  # never empty while something is eligible
+        pinned = [name for name in pin if name in eligible][:width]
+        assert held[: len(pinned)] == pinned
+    scored = ~np.isnan(chosen.score_after)
+    assert ((chosen.items >= 0) | ~scored).all()
+    dry = np.append(shelf.category == "dry", False)[chosen.items]
+    expected = chosen.score * np.where(dry, factor, 1.0)
+    np.testing.assert_allclose(chosen.score_after[scored], expected[scored])

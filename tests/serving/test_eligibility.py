@@ -7,9 +7,18 @@ import pyarrow as pa
 
 from features import columns as c
 from features.histories.histories import microseconds
-from features.tables import CATALOG, EXPOSURES, PERSONS
+from features.tables import EXPOSURES, PERSONS
 from serving.config import EligibilityConfig, FrequencyConfig
-from serving.eligibility import bought_since, count_contacts, item_facts, item_rules, person_rules
+from serving.eligibility import (
+    count_contacts,
+    item_rule_names,
+    item_rules,
+    person_rules,
+    sellable,
+)
+from serving.lists.near import Near
+from serving.lists.past import Past
+from serving.lists.shelf import build_shelf
 
 ROWS = (
     ("a", 10, "milk", "t1", 1.0),
@@ -21,76 +30,68 @@ ROWS = (
 )
 
 
-def catalog(day):
+def catalog():
     rows = [
         ("bread", 2.0, "in_stock", "food"),
         ("free", 0.0, "in_stock", "food"),
+        ("held", 1.0, "in_stock", "food"),
         ("milk", 1.0, "in_stock", "food"),
         ("stale", 1.0, None, "food"),
         ("wine", 9.0, "in_stock", "alcohol"),
     ]
-    return pa.Table.from_pylist(
-        [
-            {
-                **dict.fromkeys(CATALOG.schema.names),
-                c.SNAPSHOT_ID: "s",
-                c.GENERATED_AT: day(12),
-                c.ITEM_ID: item,
-                c.TITLE: item.title(),
-                c.PRICE: price,
-                c.AVAILABILITY: availability,
-                c.CATEGORY: category,
-            }
-            for item, price, availability, category in rows
-        ],
-        schema=CATALOG.schema,
+    names = (c.ITEM_ID, c.PRICE, c.AVAILABILITY, c.CATEGORY)
+    return build_shelf(
+        pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows]),
+        popular=np.array([], dtype=object),
+        category_levels=(c.CATEGORY,),
+        suppressed=pa.chunked_array([["held"]]),
     )
 
 
-def test_each_item_rule_removes_what_it_names(make_histories, day):
-    histories = make_histories(*ROWS)
-    view = histories.everyone(day(12))
-    names = ["bread", "milk", "wine", "ghost", "stale", "free"]
-    codes = histories.item_codes(pa.array(names)).astype(np.int32)
-    candidates = np.stack([codes, codes])
-    config = EligibilityConfig(blocked_categories=("alcohol",), just_bought_days=3)
-    rules = item_rules(candidates, item_facts(catalog(day), histories), view, config)
-    removed = {
-        rule.name: [[names[i] for i in np.flatnonzero(row)] for row in rule.removes]
+NAMES = ["bread", "milk", "wine", "ghost", "stale", "free", "held"]
+CONFIG = EligibilityConfig(blocked_categories=("alcohol",), just_bought_days=3)
+
+
+def removed(past, config, near):
+    codes = past.shelf.codes(np.array(NAMES, dtype=object))
+    rules = item_rules(np.stack([codes, codes]), past, config, near)
+    return {
+        rule.name: [[NAMES[i] for i in np.flatnonzero(row)] for row in rule.removes]
         for rule in rules
     }
-    assert removed == {
+
+
+def test_each_item_rule_removes_what_it_names(make_histories, day):
+    past = Past.of(make_histories(*ROWS).everyone(day(12)), catalog())
+    found = removed(past, CONFIG, Near.everything(past.shelf, 2))
+    assert found == {
         "not_in_catalog": [["ghost"], ["ghost"]],
-        "blocked_category": [["wine"], ["wine"]],
+        "suppressed": [["ghost", "held"], ["ghost", "held"]],
+        "blocked_category": [["wine", "ghost"], ["wine", "ghost"]],
         "not_in_stock": [["ghost", "stale"], ["ghost", "stale"]],
         "no_price": [["ghost", "free"], ["ghost", "free"]],
-        "just_bought": [["milk"], ["wine", "ghost", "stale", "free"]],
+        "just_bought": [["milk"], ["wine", "stale", "free"]],
     }
+    assert list(found) == list(item_rule_names(CONFIG, limited=False))
+    assert past.shelf.item_ids[sellable(past.shelf, CONFIG)].tolist() == ["bread", "milk"]
 
 
-def test_bought_since_is_per_person_and_inclusive(make_histories, day):
-    view = make_histories(*ROWS).everyone(day(12))
-    codes = view.histories.item_codes(pa.array(["milk", "bread"])).astype(np.int32)
-    candidates = np.array([[*codes, -1], [*codes, -1]], np.int32)
-    assert bought_since(candidates, view, days=2).tolist() == [[True, False, False], [False] * 3]
-    assert bought_since(candidates, view, days=10).tolist() == [[True, True, False], [False] * 3]
-    assert bought_since(candidates, view, days=1.9).tolist() == [[False] * 3, [False] * 3]
+def test_a_price_and_a_place_are_rules_only_where_they_are_asked_for(make_histories, day):
+    past = Past.of(make_histories(*ROWS).everyone(day(12)), catalog())
+    reach = np.stack([past.shelf.item_ids == "milk", np.ones(len(past.shelf), np.bool_)])
+    near = Near(reach, np.array([0, 1]), np.zeros(2, np.bool_), limited=True)
+    config = CONFIG.model_copy(update={"require_price": False})
+    found = removed(past, config, near)
+    assert "no_price" not in found
+    assert found["out_of_reach"] == [[name for name in NAMES if name != "milk"], ["ghost"]]
+    assert list(found) == list(item_rule_names(config, limited=True))
+    assert "free" in past.shelf.item_ids[sellable(past.shelf, config)].tolist()
 
 
-def test_an_event_or_a_place_without_item_is_no_purchase_of_a_neighbour(make_histories, day):
-    """Pairs are coded as person x items + item: an item of -1 must not reach into the row before."""
-    view = make_histories(
-        ("a", 1, "zest", None, 1.0),
-        ("b", 1, "milk", None, 1.0),
-        ("c", 1, None, None, 1.0, "page_view"),
-    ).everyone(day(2))
-    (last,) = view.histories.item_codes(pa.array(["zest"]))
-    candidates = np.array([[last, -1]] * 3, np.int32)
-    assert bought_since(candidates, view, days=9).tolist() == [
-        [True, False],
-        [False] * 2,
-        [False] * 2,
-    ]
+def test_what_was_only_looked_at_is_not_just_bought(make_histories, day):
+    rows = [("a", 10, "milk", "t1", 1.0, "view"), ("b", 10, "milk", "t1", 1.0)]
+    past = Past.of(make_histories(*rows).everyone(day(12)), catalog())
+    assert removed(past, CONFIG, Near.everything(past.shelf, 2))["just_bought"] == [[], ["milk"]]
 
 
 def test_person_rules(make_histories, day):

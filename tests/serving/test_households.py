@@ -35,6 +35,7 @@ def decision(person, rank=1, reason="contacted", **changes):
         c.TITLE: "Milk, 1 l",
         c.PRICE: 1.5,
         c.RECO_KIND: "buy_again",
+        c.LEVEL: "exact",
         c.STAGE: "post_purchase",
         c.UPLIFT: 0.0123,
         c.BASE_OUTCOME: 0.456,
@@ -61,7 +62,8 @@ def examples(make_histories, day):
 
 def test_the_lines_of_one_household(examples):
     second = {c.ITEM_ID: "rice", c.TITLE: "Rice", c.PRICE: 2.0, c.RECO_KIND: "discover"}
-    (found,) = examples(decision("p1", 2, "contacted;fallback", **second), decision("p1"))
+    second[c.LEVEL] = "best_seller"
+    (found,) = examples(decision("p1", 2, **second), decision("p1"))
     assert (found.person_id, found.contact, found.verdict) == ("p1", True, "contacted")
     assert found.explanation == (
         "Stage post purchase. Likely to buy within a week anyway: 46 %; a contact is expected to change that by "
@@ -69,7 +71,7 @@ def test_the_lines_of_one_household(examples):
     )
     assert found.chosen == (
         "Milk, 1 l, 1.50 USD, item milk: buy again",
-        "Rice, 2.00 USD, item rice: discover, fallback",
+        "Rice, 2.00 USD, item rice: discover, best seller",
     )
 
 

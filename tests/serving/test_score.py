@@ -15,6 +15,8 @@ import pytest
 from features import columns as c
 from features.builders.person import person_features
 from features.consent import contactable
+from features.contracts import check
+from features.errors import SchemaError
 from features.histories.histories import microseconds
 from features.project import Project
 from features.steps.features import FEATURES, load_histories
@@ -22,7 +24,8 @@ from features.steps.ingest import INGEST
 from features.steps.simulate import SIMULATE
 from features.tables import ASSIGNMENTS, CATALOG, DECISIONS, EXPOSURES, PERSONS, WATERFALL
 from serving.config import CampaignConfig
-from serving.score import CONTACTED, NOT_WORTH_IT, OVER_BUDGET, SCORE, _forecast, _kinds, score
+from serving.decisions import CONTACTED, NOT_WORTH_IT, OVER_BUDGET
+from serving.score import SCORE, _forecast, score
 from training.models import champions
 
 
@@ -142,11 +145,6 @@ def test_an_unknown_order_value_is_the_median_of_the_known(campaign):
     np.testing.assert_allclose(found.cost, campaign.budget.cost_per_contact * 0.5)
 
 
-def test_the_three_kinds_of_recommendation():
-    kinds = _kinds(np.array([True, True, False]), np.array([True, False, False]))
-    assert kinds.to_pylist() == ["buy_again", "discover", "static"]
-
-
 def test_those_not_contacted_are_too_dear_or_came_too_late(project, campaign, people, cost):
     free = people[people[c.ELIGIBLE] & (people[c.ARM] == "targetable")]
     reason = free[c.REASON_CODES].str.partition(";")[0]
@@ -165,7 +163,7 @@ def test_an_item_is_bought_again_when_its_person_bought_it_before(decisions, peo
     bought = set(zip(people.index[row], item, strict=True))
     shown = decisions[decisions[c.ITEM_ID].notna()]
     again = [pair in bought for pair in zip(shown[c.PERSON_ID], shown[c.ITEM_ID], strict=True)]
-    assert shown[c.RECO_KIND].tolist() == ["buy_again" if was else "discover" for was in again]
+    assert shown[c.RECO_KIND].isin(["buy_again", "replenishment"]).tolist() == again
 
 
 def test_nothing_is_written_about_an_erased_person(finished_project, tmp_path, campaign, people):
@@ -199,7 +197,42 @@ def test_held_out_persons_get_the_list_they_would_have_been_shown(people):
     assert len(held) > 0
     assert not held[c.CONTACT].any()
     assert held[c.ITEM_ID].notna().all()
-    assert set(held[c.REASON_CODES]) == {"holdout"}
+    assert held[c.REASON_CODES].str.startswith("holdout;").all()
+
+
+def test_every_item_says_where_it_comes_from(decisions, campaign):
+    shown = decisions[decisions[c.ELIGIBLE]]
+    assert (shown[c.LEVEL] == shown[c.REASON_CODES].str.split(";").str[1]).all()
+    assert (shown[c.RECOMMENDER_VERSION].str.len() > 0).all()
+    assert set(shown[c.RECOMMENDER]) <= {"recent_popular", "buy_again", "item_neighbours", "als"}
+    exact = shown[shown[c.LEVEL] == "exact"]
+    assert exact[c.SCORE].gt(0).all()
+    assert exact[c.SOURCE_EVENT].eq("purchase").all()
+    assert (exact[c.SOURCE_TIME] < exact[c.AS_OF]).all()
+    own = exact[exact[c.RECO_KIND].isin(["buy_again", "replenishment"])]
+    assert (own[c.SOURCE_ITEM_ID] == own[c.ITEM_ID]).all()
+    rules = "not_in_catalog;suppressed;blocked_category;not_in_stock;no_price;just_bought"
+    assert set(shown[c.FILTERS_PASSED]) == {rules}
+    assert shown[c.GAIN_LOST].eq(0).all()  # nothing is merchandised here
+
+
+def test_a_row_without_reasons_is_no_decision(project):
+    table = project.workspace.current(SCORE).read(DECISIONS)
+    place = table.schema.get_field_index(c.REASON_CODES)
+    blank = pa.array([" ", *table[c.REASON_CODES].to_pylist()[1:]], pa.string())
+    with pytest.raises(
+        SchemaError, match=r"column 'reason_codes' has 1 bad rows .* it must not be blank"
+    ):
+        check(table.set_column(place, table.schema.field(place), blank), DECISIONS, source="test")
+
+
+def test_the_run_tells_what_became_of_the_lists(project, decisions):
+    figures = project.workspace.current(SCORE).manifest["figures"]
+    shown = decisions[decisions[c.ELIGIBLE]]
+    assert figures["lists"]["levels"] == shown[c.LEVEL].value_counts().to_dict()
+    assert figures["lists"]["kinds"] == shown[c.RECO_KIND].value_counts().to_dict()
+    assert figures["lists"]["mean_gain_lost"] == 0
+    assert figures["pins_not_in_catalog"] == []
 
 
 def test_the_removed_carry_their_rule(people):

@@ -1,0 +1,1 @@
+"""Which items leave a model, in which order, and why: fallback, merchandising, diversity, kinds, reasons."""
