@@ -29,7 +29,9 @@ class Prediction:
     """Scores of the rows of one file.
 
     Attributes:
-        table: line of the input, design of the data the model learned from, uplift and expected outcome without treatment, in units of the outcome per row.
+        table: line of the input, design of the data the model learned from; in units of the outcome per row the uplift, the
+            95 % interval of the mean effect of rows with such a score (null for a model fitted again on all rows), and
+            the expected outcome without treatment.
         refused: lines that could not be read (too few or too many fields).
         facts: what the model is about.
         drift: every feature against the training rows, largest shift first.
@@ -77,11 +79,15 @@ def predict_file(bundle: Path, path: Path, *, separator: str = ",") -> Predictio
     model = UpliftModel.load(bundle)
     flat = read_flat_table(path, separator=separator)
     matrix = model.encoding.encode(flat.table, source=flat.source)
+    uplift = model.learner.predict(matrix)
+    low, high = model.intervals(uplift)
     table = pa.table(
         {
             c.LINE: flat.line,
             c.DESIGN: pa.array([model.facts.design] * len(matrix), pa.string()),
-            c.UPLIFT: model.learner.predict(matrix),
+            c.UPLIFT: uplift,
+            c.GROUP_LOW: pa.array(low, from_pandas=True),
+            c.GROUP_HIGH: pa.array(high, from_pandas=True),
             c.BASE_OUTCOME: model.learner.predict_control(matrix),
         }
     )

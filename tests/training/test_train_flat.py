@@ -78,12 +78,15 @@ def test_a_run_holds_metrics_scores_curves_rejects_and_bundles(folder):
         c.DESIGN,
         c.ARM,
         c.UPLIFT,
+        c.GROUP_LOW,
+        c.GROUP_HIGH,
         c.BASE_OUTCOME,
         c.EFFECT_SCORE,
     ]
     assert scores.column_names == columns
     tested = [split == "test" for split in scores[c.SPLIT].to_pylist()]
     assert scores[c.EFFECT_SCORE].is_valid().to_pylist() == tested
+    assert scores[c.GROUP_LOW].is_valid().to_pylist() == tested
     assert scores.num_rows == 1_000
     assert pq.read_table(run.path / "curves.parquet").num_rows == 2 * 100
     assert pq.read_table(run.path / "rejects.parquet")[c.REASON_CODE].to_pylist() == [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from training.uplift.learners.registry import fit_learner
 from training.uplift.model import UpliftFacts, UpliftModel
 from training.uplift.monotone import monotone_signs
 from training.uplift.rows import UpliftRows
+from training.uplift.score_groups import ScoreGroups
 from training.uplift.screening import AssignmentCheck, check_assignment, require_blind_features
 
 
@@ -95,7 +96,8 @@ def judge(contrast: Contrast, train: BoolArray, test: BoolArray, *, seed: int) -
         n_bins=config.n_bins,
         economics=config.economics,
     )
-    return Judged(model, evaluation, uplift, expected, scored.effect)
+    measured = replace(model, groups=ScoreGroups.of(evaluation.bins))
+    return Judged(measured, evaluation, uplift, expected, scored.effect)
 
 
 def training_rows(contrast: Contrast, used: BoolArray) -> tuple[TrialRows, FeatureEncoding]:

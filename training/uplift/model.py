@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
+import numpy as np
 import pyarrow as pa
 from pydantic import TypeAdapter
 
@@ -19,10 +20,12 @@ from training.uplift.drift import FeatureProfile
 from training.uplift.encoding import FeatureEncoding
 from training.uplift.learners.base import UpliftLearner
 from training.uplift.learners.registry import LEARNERS, UpliftLearnerConfig
+from training.uplift.score_groups import ScoreGroups
 
 KIND: Final = "uplift"
 _ENCODING: Final = "encoding.json"
 _PROFILE: Final = "profile.json"
+_GROUPS: Final = "score_groups.json"
 _CONFIG: Final[TypeAdapter[UpliftLearnerConfig]] = TypeAdapter(UpliftLearnerConfig)
 
 
@@ -57,6 +60,7 @@ class UpliftModel:
         config: what it was fitted with.
         facts: what it is about.
         profile: how its training rows spread over each feature.
+        groups: effects by group of its scores, as measured on test rows; None for a model that was not judged.
     """
 
     encoding: FeatureEncoding
@@ -64,6 +68,7 @@ class UpliftModel:
     config: UpliftLearnerConfig
     facts: UpliftFacts
     profile: FeatureProfile
+    groups: ScoreGroups | None = None
 
     def predict(self, table: pa.Table, *, source: str = "rows to score") -> FloatArray:
         """Uplift per row, shape (n_rows,): expected outcome if treated minus if not, in units of the outcome.
@@ -81,6 +86,17 @@ class UpliftModel:
         """Expected outcome per row without treatment, shape (n_rows,). Arguments and errors as in `predict`."""
         return self.learner.predict_control(self.encoding.encode(table, source=source))
 
+    def intervals(self, uplift: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Ends of the 95 % interval of the mean effect of the group of each score, NaN where nothing was measured.
+
+        Args:
+            uplift: scores of rows that the model has not learned from, shape (n_rows,).
+        """
+        if self.groups is None:
+            nothing = np.full(len(uplift), np.nan)
+            return nothing, nothing
+        return self.groups.intervals(uplift)
+
     def save(self, folder: Path) -> str:
         """Write the model as a bundle into a folder that does not exist yet; returns the bundle's key."""
         texts = {
@@ -88,6 +104,8 @@ class UpliftModel:
             _PROFILE: to_json(self.profile.as_dict()),
             **self.learner.texts(),
         }
+        if self.groups is not None:
+            texts[_GROUPS] = to_json(self.groups.as_dict())
         return write_bundle(
             folder, kind=KIND, config=self.config, facts=asdict(self.facts), texts=texts
         )
@@ -110,6 +128,9 @@ class UpliftModel:
                 config,
                 UpliftFacts(**bundle.facts),
                 FeatureProfile.from_dict(json.loads(bundle.texts[_PROFILE])),
+                ScoreGroups.from_dict(json.loads(bundle.texts[_GROUPS]))
+                if _GROUPS in bundle.texts
+                else None,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise _refused(folder, f"does not read as one ({type(error).__name__})") from None

@@ -158,11 +158,16 @@ class UpliftResult:
 def score_table(
     contrast: Contrast, name: str, train: BoolArray, test: BoolArray, judged: Judged
 ) -> pa.Table:
-    """Row ids and what the evaluated model says of every row of a contrast; a score of the effect for test rows only."""
+    """Row ids and what the evaluated model says of every row of a contrast.
+
+    A score of the effect for test rows only; the interval of the mean effect of a row's score group for rows that the
+    model has not learned from.
+    """
     rows = contrast.rows
     split = np.where(train, TRAIN, np.where(test, TEST, UNUSED))
     effect = np.full(len(rows), np.nan)
     effect[test] = judged.effect
+    low, high = judged.model.intervals(judged.uplift)
     table = rows.ids
     for column, values in (
         (c.CONTRAST, pa.array([name] * len(rows), pa.string())),
@@ -170,6 +175,8 @@ def score_table(
         (c.DESIGN, pa.array([contrast.config.data.design] * len(rows), pa.string())),
         (c.ARM, pa.array([rows.arms[position] for position in rows.arm], pa.string())),
         (c.UPLIFT, pa.array(judged.uplift)),
+        (c.GROUP_LOW, pa.array(np.where(train, np.nan, low), from_pandas=True)),
+        (c.GROUP_HIGH, pa.array(np.where(train, np.nan, high), from_pandas=True)),
         (c.BASE_OUTCOME, pa.array(judged.expected)),
         (c.EFFECT_SCORE, pa.array(effect, from_pandas=True)),
     ):
