@@ -38,6 +38,10 @@ class ModelConfig(InteractionConfig):
     popular_window_days: int = Field(default=28, ge=1)
     """Popular = most distinct persons with a weighted event in the last so many days before the training cut-off."""
 
+    max_persons: int | None = Field(default=None, ge=1)
+    """Learn from at most so many persons, drawn by a hash of their ids; null = all. The others are folded in as everybody is,
+    by their history. Which items are known, and which are popular, is counted over all."""
+
 
 ConfigT = TypeVar("ConfigT", bound=ModelConfig)
 
@@ -145,7 +149,7 @@ class Recommender(ABC, Generic[ConfigT]):
         )
         if attributes is not None:
             self._fit_attributes(attributes.of(self.item_ids))
-        self._fit(observed)
+        self._learn(observed)
         return self
 
     def recommend(
@@ -219,6 +223,10 @@ class Recommender(ABC, Generic[ConfigT]):
         model._restore_texts(bundle.texts)
         model._restore(bundle.arrays)
         return model
+
+    def _learn(self, observed: Observed) -> None:
+        """`_fit` on as many of the rows as the config allows."""
+        self._fit(observed.drawn(self.config.max_persons))
 
     @abstractmethod
     def _fit(self, observed: Observed) -> None:

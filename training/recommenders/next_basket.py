@@ -42,11 +42,8 @@ class NextBasketConfig(ModelConfig):
     neighbours: int = Field(default=300, ge=1)
     """Persons whose habits count, nearest first."""
 
-    maximum_persons: int = Field(default=20_000, ge=1)
-    """Habits kept as neighbours; more are sampled."""
-
-    seed: int = Field(default=0, ge=0)
-    """Seed of the sample."""
+    max_persons: int | None = Field(default=20_000, ge=1)
+    """Persons whose habits are kept as possible neighbours, drawn by a hash of their ids; null = all."""
 
 
 class NextBasket(Recommender[NextBasketConfig]):
@@ -55,7 +52,7 @@ class NextBasket(Recommender[NextBasketConfig]):
     A habit is the mean over groups of group_fade ** (groups since) * mean over its baskets of within_fade ** (baskets
     since, in the group) * whether the basket holds the item. Nearest = smallest Euclidean distance. A person of the
     training histories may be among their own neighbours. Half-life plays no part; event weights choose which events
-    count.
+    count. What is saved holds the drawn persons' habits without their ids.
 
     Source: Hu et al. (2020), TIFU-KNN.
     """
@@ -67,12 +64,7 @@ class NextBasket(Recommender[NextBasketConfig]):
         self._habits = sp.csr_matrix((0, 0), dtype=np.float32)
 
     def _fit(self, observed: Observed) -> None:
-        habits = _habits(observed.events, self.config, n_items=observed.n_items)
-        if habits.shape[0] > self.config.maximum_persons:
-            rng = np.random.default_rng(self.config.seed)
-            chosen = rng.choice(habits.shape[0], self.config.maximum_persons, replace=False)
-            habits = habits[np.sort(chosen)]
-        self._habits = habits
+        self._habits = _habits(observed.events, self.config, n_items=observed.n_items)
 
     def _rank(self, observed: Observed, k: int, eligible: Eligible) -> tuple[CodeArray, ScoreArray]:
         own = _habits(observed.events, self.config, n_items=observed.n_items)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +13,11 @@ import pyarrow.compute as pc
 import scipy.sparse as sp
 
 from features.arrays import BoolArray, CodeArray, FloatArray, IntArray, TextArray
+from features.assignment import uniform
 from features.histories.histories import NO_CODE, AsOf
 from features.interactions import InteractionConfig, event_weights, interaction_matrix
+
+_DRAWN: Final = "persons a recommender learns from"
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,9 +114,35 @@ class Observed:
     def __len__(self) -> int:
         return len(self._history)
 
+    @property
+    def history(self) -> AsOf:
+        """The rows as they came."""
+        return self._history
+
+    @property
+    def codes(self) -> CodeArray:
+        """The model's code of each item of the histories, -1 = unknown to the model."""
+        return self._codes
+
+    def before(self, moment: int) -> Observed:
+        """The same persons, as of another moment, microseconds since 1970 UTC."""
+        earlier = self._history.histories.as_of(self._history.person, moment)
+        return Observed(earlier, self._config, self._codes, n_items=self.n_items)
+
     def take(self, rows: npt.ArrayLike) -> Observed:
         """The chosen rows, in that order."""
         return Observed(self._history.take(rows), self._config, self._codes, n_items=self.n_items)
+
+    def drawn(self, at_most: int | None) -> Observed:
+        """Rows of at most so many persons, in their order; a person is in or out whatever the order, None = all.
+
+        Who is drawn of more persons stays drawn of any part of them that holds the person.
+        """
+        if at_most is None or at_most >= len(self):
+            return self
+        persons = self._history.histories.person_ids[self._history.person]
+        draws = uniform(persons, salt=_DRAWN)
+        return self.take(np.sort(np.argsort(draws, kind="stable")[:at_most]))
 
     def under(self, config: InteractionConfig) -> Observed:
         """The same rows and items with other event weights and another half-life."""
