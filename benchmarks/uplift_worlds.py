@@ -138,6 +138,7 @@ def main() -> None:
     parser.add_argument("--peers", metavar="PYTHON")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--world", choices=list(WORLDS), action="append")
+    parser.add_argument("--probability", type=float, choices=PROBABILITIES, action="append")
     asked = parser.parse_args()
     if asked.seed is None:
         found = pd.read_json(asked.file, lines=True)
@@ -151,7 +152,7 @@ def main() -> None:
     lines = [
         json.dumps(line)
         for world in asked.world or WORLDS
-        for probability in PROBABILITIES
+        for probability in asked.probability or PROBABILITIES
         for line in simulate(asked.peers, asked.seed, world, probability)
     ]
     with asked.file.open("a", encoding="utf-8") as sink:

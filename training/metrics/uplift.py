@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from features.arrays import BoolArray, FloatArray, IntArray
-from training.metrics.estimates import Estimate, Parts, check_rows, estimate, if_outcomes
+from training.metrics.estimates import Estimate, Parts, Z, check_rows, estimate, if_outcomes
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +62,7 @@ class TreatedShareCheck:
         n_rows: rows per non-empty bin, highest scores first.
         observed: treated rows per bin.
         expected: sum of the known probabilities per bin.
+        low, high: where the share of treated rows of a bin lies 95 % of the time when the score is blind to the assignment.
         chi2: sum over bins of (observed - expected)^2 / sum of e (1 - e).
         df: number of bins (the probability is known, nothing is estimated).
         p_value: upper tail.
@@ -71,6 +72,8 @@ class TreatedShareCheck:
     n_rows: tuple[int, ...]
     observed: tuple[int, ...]
     expected: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
     chi2: float
     df: int
     p_value: float
@@ -221,12 +224,15 @@ def treated_share_by_bin(
     observed = np.bincount(place, weights=treated, minlength=n_bins)[kept]
     expected = np.bincount(place, weights=probability, minlength=n_bins)[kept]
     spread = np.bincount(place, weights=probability * (1 - probability), minlength=n_bins)[kept]
+    share, reach = expected / rows[kept], Z * np.sqrt(spread) / rows[kept]
     chi2 = float(np.sum((observed - expected) ** 2 / spread))
     p_value = float(stats.chi2.sf(chi2, len(observed)))
     return TreatedShareCheck(
         tuple(int(n) for n in rows[kept]),
         tuple(int(n) for n in observed),
         tuple(float(n) for n in expected),
+        tuple(float(low) for low in share - reach),
+        tuple(float(high) for high in share + reach),
         chi2,
         len(observed),
         p_value,

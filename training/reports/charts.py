@@ -37,7 +37,14 @@ class Dot(NamedTuple):
     truth: float | None = None
 
 
-def dot_plot(dots: Sequence[Dot], *, axis: str, number: str, reference: float | None = None) -> str:
+def dot_plot(
+    dots: Sequence[Dot],
+    *,
+    axis: str,
+    number: str,
+    reference: float | None = None,
+    width: int = 620,
+) -> str:
     """Estimates with intervals, a line per row, a panel per panel; planted values as diamonds.
 
     Args:
@@ -45,6 +52,7 @@ def dot_plot(dots: Sequence[Dot], *, axis: str, number: str, reference: float | 
         axis: title of the value axis, with its unit.
         number: d3 format of the axis.
         reference: value of a dashed line, None = no line.
+        width: of the plot with one panel, in pixels.
     """
     data = pd.DataFrame(dots, columns=list(Dot._fields))
     rows = list(dict.fromkeys(data["row"]))
@@ -69,7 +77,7 @@ def dot_plot(dots: Sequence[Dot], *, axis: str, number: str, reference: float | 
         layers.append(diamond.encode(y=y, x="truth:Q"))
     panels = list(dict.fromkeys(data["panel"]))
     if len(panels) == 1:
-        return _svg(alt.layer(*layers, data=data).properties(width=620, height=alt.Step(26)))
+        return _svg(alt.layer(*layers, data=data).properties(width=width, height=alt.Step(26)))
     layered = alt.layer(*layers).properties(width=600 // len(panels), height=alt.Step(26))
     facet = alt.Column("panel:N", sort=panels, title=None)
     return _svg(layered.facet(column=facet, data=data).resolve_scale(x="independent"))
@@ -82,6 +90,20 @@ def gain_plot(curves: pd.DataFrame, *, unit: str) -> str:
         curves: columns share, gain, ranking.
         unit: what the gain is measured in.
     """
+    return share_plot(curves.rename(columns={"gain": "value"}), axis=unit)
+
+
+def share_plot(
+    curves: pd.DataFrame, *, axis: str, band: pd.DataFrame | None = None, width: int = 620
+) -> str:
+    """A value against the share of people contacted, a line per ranking.
+
+    Args:
+        curves: columns share, value, ranking; at most three rankings.
+        axis: title of the value axis, with its unit.
+        band: columns share, low, high: an area behind the first ranking; None = no area.
+        width: of the plot, in pixels.
+    """
     rankings = list(dict.fromkeys(curves["ranking"]))
     colours = [ACCENT, INK, MUTED][: len(rankings)]
     x = alt.X(
@@ -89,19 +111,80 @@ def gain_plot(curves: pd.DataFrame, *, unit: str) -> str:
         title="Share of people contacted, best first",
         axis=alt.Axis(format="%", tickCount=_TICKS),
     )
-    y = alt.Y("gain:Q", title=unit)
+    y = alt.Y("value:Q", title=axis)
     colour = alt.Color(
         "ranking:N",
         sort=rankings,
         scale=alt.Scale(domain=rankings, range=colours),
-        legend=alt.Legend(title=None, orient="top-left", labelLimit=320),
+        legend=alt.Legend(title=None, orient="top", direction="vertical", labelLimit=320),
     )
-    return _svg(
-        alt.Chart(curves)
-        .mark_line()
-        .encode(x=x, y=y, color=colour)
-        .properties(width=620, height=300)
+    lines = alt.Chart(curves).mark_line().encode(x=x, y=y, color=colour)
+    if band is None:
+        return _svg(lines.properties(width=width, height=300))
+    area = (
+        alt.Chart(band.dropna())
+        .mark_area(color=ACCENT, opacity=0.15)
+        .encode(x=x, y=alt.Y("low:Q", title=axis), y2="high:Q")
     )
+    return _svg(alt.layer(area, lines).properties(width=width, height=300))
+
+
+def column_plot(
+    columns: Sequence[Dot], *, axis: str, title: str, number: str, reference: float, width: int
+) -> str:
+    """Columns with intervals in the given order, and a dashed line across.
+
+    Args:
+        columns: at least one; an interval may be missing (NaN). The panel is not used.
+        axis: title of the value axis, with its unit.
+        title: of the axis of the rows.
+        number: d3 format of the value axis.
+        reference: value of the dashed line.
+        width: of the plot, in pixels.
+    """
+    data = pd.DataFrame(columns, columns=list(Dot._fields))
+    label = alt.X("row:N", sort=list(data["row"]), title=title, axis=alt.Axis(labelAngle=0))
+    base = alt.Chart(data).encode(x=label)
+    bars = base.mark_bar(color=ACCENT, opacity=0.55).encode(
+        y=alt.Y("value:Q", title=axis, axis=alt.Axis(format=number, tickCount=_TICKS))
+    )
+    whiskers = (
+        alt.Chart(data.dropna(subset=["low", "high"]))
+        .mark_rule(color=INK, strokeWidth=1.5)
+        .encode(x=label, y="low:Q", y2="high:Q")
+    )
+    line = alt.Chart(pd.DataFrame({"value": [reference]}))
+    across = line.mark_rule(color=TRUTH, strokeDash=[4, 3]).encode(y="value:Q")
+    return _svg(alt.layer(bars, whiskers, across).properties(width=width, height=300))
+
+
+def agreement_plot(points: pd.DataFrame, *, predicted: str, measured: str, width: int) -> str:
+    """Measured values with intervals against predicted ones, over the line on which both are the same.
+
+    Args:
+        points: columns predicted, value, low, high; an interval may be missing (NaN).
+        predicted: title of the horizontal axis.
+        measured: title of the vertical axis.
+        width: of the plot, in pixels.
+    """
+    ends = [float(points["predicted"].min()), float(points["predicted"].max())]
+    diagonal = alt.Chart(pd.DataFrame({"predicted": ends, "value": ends}))
+    x = alt.X(
+        "predicted:Q",
+        title=predicted,
+        scale=alt.Scale(zero=False),
+        axis=alt.Axis(tickCount=_TICKS),
+    )
+    y = alt.Y("value:Q", title=measured, scale=alt.Scale(zero=False))
+    line = diagonal.mark_line(color=TRUTH, strokeDash=[4, 3], strokeWidth=1.5).encode(x=x, y=y)
+    base = alt.Chart(points)
+    whiskers = (
+        alt.Chart(points.dropna(subset=["low", "high"]))
+        .mark_rule(color=ACCENT, strokeWidth=2)
+        .encode(x=x, y=alt.Y("low:Q", title=measured), y2="high:Q")
+    )
+    dots = base.mark_point(color=ACCENT, filled=True, size=70, opacity=1).encode(x=x, y=y)
+    return _svg(alt.layer(line, whiskers, dots).properties(width=width, height=300))
 
 
 def line_plot(points: pd.DataFrame, *, axis: str, number: str, height: int = 150) -> str:

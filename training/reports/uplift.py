@@ -8,11 +8,9 @@ from typing import Any, Final
 import pandas as pd
 
 from features import columns as c
-from training.reports.charts import Dot, dot_plot, gain_plot
 from training.reports.page import UNKNOWN, number, percent, render_page, trusted_svg
-
-_RANKINGS: Final = {"uplift": "ranked by uplift", "expected outcome": "ranked by expected outcome"}
-_TOP: Final = 8
+from training.reports.uplift_charts import uplift_charts
+from training.reports.uplift_tables import interval, uplift_tables
 
 OBSERVATIONAL: Final = (
     "Observational: the treatment was not drawn by lot. Every figure rests on estimated probabilities and on the features; "
@@ -67,10 +65,10 @@ def model_card(metrics: Mapping[str, Any]) -> dict[str, str]:
         "Design": "randomised; known assignment probabilities"
         if metrics["design"] == "randomised"
         else f"{OBSERVATIONAL} {_assignment(metrics)}",
-        "Learner": ", ".join(sorted({item["learner"] for item in contrasts})),
+        "Learner": ", ".join(sorted({item["learner"] for item in contrasts})) + _cap(first),
         "Judged on": "; ".join(
             f"'{item['treated']}': {number(item['test']['n_rows'])} test rows, Qini per head "
-            f"{_interval(item['test']['qini'], 5)}, calibration slope {_interval(item['test']['calibration']['slope'], 2)}"
+            f"{interval(item['test']['qini'], 5)}, calibration slope {interval(item['test']['calibration']['slope'], 2)}"
             for item in contrasts
         ),
         "Verdict": "; ".join(f"'{item['treated']}': {item['verdict']}" for item in contrasts),
@@ -90,6 +88,13 @@ def card_text(metrics: Mapping[str, Any]) -> str:
     """The model card as Markdown."""
     sections = [f"## {name}\n\n{text}\n" for name, text in model_card(metrics).items()]
     return "# Model card\n\n" + "\n".join(sections)
+
+
+def _cap(contrast: Mapping[str, Any]) -> str:
+    cap = contrast["learning_cap"]
+    return (
+        "" if cap is None else f"; learned from outcomes up to {number(cap)}, judged on whole ones"
+    )
 
 
 def _estimand(metrics: Mapping[str, Any], arms: str) -> str:
@@ -161,221 +166,14 @@ def _contrast(
         "title": f"{contrast['treated']} against {contrast['control']}",
         "sentence": f"On {number(test['n_rows'])} unseen rows: {contrast['verdict']}.",
         "figures": [
-            {"label": label, "value": _interval(estimate, digits)}
+            {"label": label, "value": interval(estimate, digits)}
             for label, estimate, digits in figures
         ],
-        "plots": _plots(contrast, curves),
-        "tables": [*_tables(contrast), _share_table(test)],
+        "plots": [
+            {"chart": trusted_svg(chart.svg), "caption": chart.caption}
+            for chart in uplift_charts(contrast, curves).values()
+        ],
+        "tables": uplift_tables(contrast),
         "name": name,
         "convention": metrics["conventions"]["qini"],
     }
-
-
-def _plots(contrast: Mapping[str, Any], curves: pd.DataFrame) -> list[dict[str, Any]]:
-    test, outcome = contrast["test"], contrast["outcome"]
-    lines = pd.DataFrame(
-        {
-            "share": curves[c.TREATED_SHARE],
-            "gain": curves[c.GAIN],
-            "ranking": curves[c.RANKED_BY].map(_RANKINGS),
-        }
-    )
-    random = pd.DataFrame(
-        {
-            "share": [0.0, 1.0],
-            "gain": [0.0, test["average_effect"]["value"]],
-            "ranking": "random order",
-        }
-    )
-    deciles = [_decile(item) for item in test["bins"]]
-    return [
-        {
-            "chart": trusted_svg(
-                gain_plot(pd.concat([lines, random]), unit=f"Incremental {outcome} per row")
-            ),
-            "caption": "What is gained by contacting the best-ranked share; above the line of a random order = the "
-            "ranking finds people who change.",
-        },
-        {
-            "chart": trusted_svg(
-                dot_plot(deciles, axis=f"Effect on {outcome}", number="+.3f", reference=0)
-            ),
-            "caption": "Calibration: measured effect by decile of predicted uplift with 95 % intervals; diamonds: mean "
-            "predicted uplift. Right predictions lie inside.",
-        },
-    ]
-
-
-def _tables(contrast: Mapping[str, Any]) -> list[dict[str, Any]]:
-    test = contrast["test"]
-    tables = [
-        {
-            "title": "Best-ranked share",
-            "head": ["share", "effect inside", "minus ranking by expected outcome, paired"],
-            "rows": [
-                [
-                    percent(item["share"], 0),
-                    _interval(item["effect"], 5),
-                    _interval(item["over_baseline"], 5),
-                ]
-                for item in test["top"]
-            ],
-            "note": "A random ranking has the average effect at every share.",
-        },
-        {
-            "title": "Segments",
-            "head": [
-                "segment",
-                "bins",
-                "share of rows",
-                "effect",
-                "expected outcome without treatment",
-            ],
-            "rows": [
-                [
-                    item["name"],
-                    ", ".join(str(k) for k in item["bins"]),
-                    percent(item["share"]),
-                    _interval(item["effect"], 5),
-                    number(item["expected_outcome"], 4),
-                ]
-                for item in test["segments"]
-            ],
-            "note": "Names hold for score bins as groups, with Bonferroni's allowance; they say nothing certain of a person.",
-        },
-    ]
-    if test["policy"] is not None:
-        tables.append(_money_table(test["policy"], test["best_share"]))
-    explained = contrast["explanation"]
-    if explained["features"]:
-        tables.append(
-            {
-                "title": "What the score depends on",
-                "head": ["feature", "mean size", "share", "share over folds", "direction"],
-                "rows": [
-                    [
-                        item["feature"],
-                        number(item["mean_size"], 5),
-                        percent(item["share"], 0),
-                        f"{percent(item['share_low'], 0)} to {percent(item['share_high'], 0)}",
-                        number(item["direction"], 2),
-                    ]
-                    for item in explained["features"][:_TOP]
-                ],
-                "note": f"SHAP values of a boosted imitation of the score (fidelity {percent(explained['fidelity'], 0)}).",
-            }
-        )
-    if contrast["choice"] is not None:
-        tables.append(_choice_table(contrast["choice"]))
-    if contrast["repeated"]:
-        tables.append(_repeated_table(contrast["repeated"]))
-    if contrast["screening"]["dropped"]:
-        tables.append(
-            {
-                "title": "Features left out",
-                "head": ["feature", "reason", "note"],
-                "rows": [
-                    [d["name"], d["reason"], d["note"]] for d in contrast["screening"]["dropped"]
-                ],
-                "note": "No model saw these columns.",
-            }
-        )
-    return tables
-
-
-def _money_table(policy: Mapping[str, Any], best: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "title": "Worth in money",
-        "head": ["rule", "share contacted", "value per row over contacting nobody"],
-        "rows": [
-            [
-                "whoever is predicted to be worth it",
-                percent(policy["share"]),
-                _interval(policy["value"], 4),
-            ],
-            ["everybody", percent(1.0), _interval(policy["contact_all"], 4)],
-            ["at random, at the same cost", UNKNOWN, _interval(policy["random"], 4)],
-            ["difference to everybody, paired", UNKNOWN, _interval(policy["over_all"], 4)],
-            ["difference to random, paired", UNKNOWN, _interval(policy["over_random"], 4)],
-            [
-                "most profitable share of the ranking",
-                f"{percent(best['share'], 0)} [{percent(best['share_low'], 0)}, {percent(best['share_high'], 0)}]",
-                f"{number(best['profit'], 4)} [{number(best['low'], 4)}, {number(best['high'], 4)}]",
-            ],
-        ],
-        "note": "Doubly robust, 95 % intervals. The most profitable share was searched on the same rows: its value is "
-        f"corrected for that (uncorrected {number(best['naive'], 4)}) and its interval holds for every share at once.",
-    }
-
-
-def _choice_table(choice: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "title": "Learners that were tried",
-        "head": ["learner", "base model", "effect model", "gain in doubly robust loss", "weight"],
-        "rows": [
-            [
-                item["config"]["kind"],
-                _base(item["config"]["base"]),
-                _base(item["config"].get("effect")),
-                f"{item['gain']:+.2e} (se {item['gain_se']:.0e})",
-                number(item["weight"], 2),
-            ]
-            for item in choice["candidates"]
-        ],
-        "note": "Out of fold, on the train part, against the average effect for everybody. Differences from the average are "
-        f"multiplied by {choice['shrinkage']:.2f}.",
-    }
-
-
-def _base(config: Mapping[str, Any] | None) -> str:
-    if config is None:
-        return UNKNOWN
-    if config["kind"] == "linear":
-        return f"linear, penalty {config['penalty']:g}"
-    return f"{config['n_trees']} trees, {config['n_leaves']} leaves"
-
-
-def _repeated_table(repeated: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "title": "Repeated splits",
-        "head": ["figure", "mean [95 %]", "sd between splits", "splits"],
-        "rows": [
-            [
-                name.replace("_", " "),
-                f"{number(item['mean'], 5)} [{number(item['low'], 5)}, {number(item['high'], 5)}]",
-                number(item["sd"], 5),
-                str(item["n_splits"]),
-            ]
-            for name, item in repeated.items()
-        ],
-        "note": "Intervals are corrected for the rows that splits share (Nadeau and Bengio).",
-    }
-
-
-def _share_table(test: Mapping[str, Any]) -> dict[str, Any]:
-    check = test["treated_share"]
-    rows = zip(check["n_rows"], check["observed"], check["expected"], strict=True)
-    return {
-        "title": "Treated share by score bin",
-        "head": ["bin", "rows", "treated", "expected from the probability"],
-        "rows": [
-            [str(k), number(n), number(seen), number(due, 1)]
-            for k, (n, seen, due) in enumerate(rows, start=1)
-        ],
-        "note": "A score made of what was known before a random assignment cannot predict it; where probabilities are "
-        "estimated, a small p says that they fit badly along the score: chi-square "
-        f"{check['chi2']:.1f}, {check['df']} degrees of freedom, p {check['p_value']:.3f}.",
-    }
-
-
-def _interval(estimate: Mapping[str, Any], digits: int) -> str:
-    if estimate["value"] is None:
-        return UNKNOWN
-    ends = f"{number(estimate['low'], digits)}, {number(estimate['high'], digits)}"
-    return f"{number(estimate['value'], digits)} [{ends}]"
-
-
-def _decile(item: Mapping[str, Any]) -> Dot:
-    effect = item["effect"]
-    row = f"decile {item['bin']}"
-    return Dot(row, "", effect["value"], effect["low"], effect["high"], item["score_mean"])

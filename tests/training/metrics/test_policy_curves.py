@@ -58,7 +58,7 @@ def test_best_share_by_hand():
 
 def test_the_band_of_the_profit_is_that_of_a_rule_fixed_beforehand():
     rng = np.random.default_rng(6)
-    effect, score = 1 + rng.normal(size=1_000), rng.permutation(1_000.0)
+    effect, score = 1 + rng.normal(size=1_000), rng.permutation(1_000).astype(float)
     found = best_share(effect, score, cost=0.3, n_points=4)
     half = policy_value(effect, score >= 500, cost=0.3)
     ends = (found.curve[2], found.curve_low[2], found.curve_high[2])

@@ -13,10 +13,13 @@ from training.reports.charts import (
     MUTED,
     TRUTH,
     Dot,
+    agreement_plot,
     bar_plot,
+    column_plot,
     dot_plot,
     gain_plot,
     line_plot,
+    share_plot,
 )
 
 HOSTILE = '<script>alert("1")</script>&'
@@ -161,3 +164,27 @@ def test_a_hostile_label_stays_text():
 
 def test_the_same_figures_give_the_same_drawing():
     assert drawings("x") == drawings("x")
+
+
+def test_columns_have_whiskers_where_an_interval_is_known():
+    columns = [Dot("1", "", 3, 2, 4), Dot("2", "", 1, float("nan"), float("nan"))]
+    svg = column_plot(columns, axis="effect", title="tenth", number=".1f", reference=2, width=300)
+    assert marks(svg)["bar"] == 2
+    assert marks(svg)["rule mark"] == 1 + 1
+    assert dashed(svg) == 1
+
+
+def test_agreement_has_a_diagonal_and_a_whisker_per_known_interval():
+    nan = float("nan")
+    points = pd.DataFrame(
+        [(1.0, 1.5, 1.0, 2.0), (2.0, 1.8, nan, nan)], columns=["predicted", "value", "low", "high"]
+    )
+    svg = agreement_plot(points, predicted="p", measured="m", width=300)
+    assert (marks(svg)["point"], marks(svg)["rule mark"], dashed(svg)) == (2, 1, 1)
+
+
+def test_a_band_lies_behind_the_first_ranking_only_where_it_is_known():
+    curves = pd.DataFrame({"share": [0, 1], "value": [0, 1], "ranking": "model"})
+    band = pd.DataFrame({"share": [0.5, 1], "low": [float("nan"), 0], "high": [float("nan"), 2]})
+    drawn = [share_plot(curves, axis="gain", band=given) for given in (None, band)]
+    assert [marks(svg)["area mark"] for svg in drawn] == [0, 1]

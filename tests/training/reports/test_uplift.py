@@ -81,11 +81,19 @@ def test_every_section_is_there(stored):
         "Learners that were tried",
         "Repeated splits",
         "Features left out",
-        "Treated share by score bin",
+        "Rankings beside each other",
         "Model card",
     ):
         assert f">{title}<" in page
-    assert page.count("<svg") == 2
+    for caption in (
+        "Qini curve",
+        "Targeting curve",
+        "Profit curve",
+        "Calibration",
+        "Treated share",
+    ):
+        assert page.count(f"<figcaption>{caption}") == 1
+    assert page.count("<svg") == 6
 
 
 def test_names_from_outside_are_escaped(stored):
