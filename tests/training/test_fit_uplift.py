@@ -10,7 +10,7 @@ import pytest
 
 from features import columns as c
 from features.config import load_config, validate
-from features.errors import GateError, InputError
+from features.errors import ConfigError, GateError, InputError
 from features.run import to_json
 from features.sources.flat_table import read_flat_table
 from training.experiments.checks import BalanceCheck
@@ -181,6 +181,25 @@ def test_dropped_features_are_named_and_unknown_to_the_model():
     found = fit_uplift(replace(rows, features=twin), config()).contrasts[0]
     assert [(d.name, d.reason) for d in found.dropped] == [("twin", "duplicate")]
     assert found.model.encoding.names == ("age", "zip")
+
+
+def test_a_cap_is_for_learning_only():
+    rows = trial()
+    rng = np.random.default_rng(2)
+    spend = rows.outcomes["visit"] * np.exp(rng.normal(3, 2, len(rows)))
+    rows = replace(rows, outcomes={"visit": spend})
+    data = config().data.model_copy(update={"outcomes": {"visit": "continuous"}})
+    whole = config().model_copy(update={"data": data})
+    capped = whole.model_copy(update={"learning_cap": 30.0})
+    one, other = (fit_uplift(rows, settings) for settings in (whole, capped))
+    assert one.effects == other.effects
+    judged = [result.contrasts[0].evaluation.average_effect.value for result in (one, other)]
+    assert judged[0] == pytest.approx(judged[1], rel=1e-12)
+    spread = [result.scores()[c.UPLIFT].to_numpy().std() for result in (one, other)]
+    assert spread[1] < spread[0] / 2
+    assert other.contrasts[0].model.facts.learning_cap == 30
+    with pytest.raises(ConfigError, match="'learning_cap' is for continuous targets"):
+        config(learning_cap=30.0)
 
 
 def test_an_arm_with_too_few_rows_is_refused():

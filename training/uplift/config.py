@@ -91,6 +91,10 @@ class UpliftTrainingConfig(BaseConfig):
 
     learner: UpliftLearnerConfig = TLearnerConfig()
 
+    learning_cap: float | None = Field(default=None, gt=0)
+    """Larger outcomes count as this when a model learns, for heavy tails such as money; averages and evaluation keep them
+    whole. None = no cap."""
+
     monotone: dict[str, Direction] = Field(default_factory=dict)
     """Features with which predicted uplift may only rise (`increasing`) or only fall (`decreasing`)."""
 
@@ -129,6 +133,8 @@ class UpliftTrainingConfig(BaseConfig):
             raise ValueError(
                 f"'{self.split.column}' cannot be the split: it is a feature, treatment, outcome, probability or group"
             )
+        if self.learning_cap is not None and self.data.outcomes[self.target] == "binary":
+            raise ValueError("'learning_cap' is for continuous targets: a binary one has no tail")
         if self.monotone and not self.learner.keeps_monotone:
             raise ValueError(
                 f"'monotone' cannot be kept by '{self.learner.kind}' with these base models. Use auto, or x_learner, "

@@ -104,9 +104,10 @@ def training_rows(contrast: Contrast, used: BoolArray) -> tuple[TrialRows, Featu
     """The rows that are `used`, encoded by themselves; levels unseen there are missing values elsewhere."""
     config, seen = contrast.config, contrast.rows.subset(used)
     encoding = FeatureEncoding.fit(seen.features, source=seen.source)
+    cap = np.inf if config.learning_cap is None else config.learning_cap
     trial = TrialRows(
         encoding.encode(seen.features, source=seen.source),
-        seen.outcomes[config.target],
+        np.minimum(seen.outcomes[config.target], cap),
         contrast.is_treated[used],
         contrast.probability[used],
         config.data.outcomes[config.target],
@@ -129,6 +130,7 @@ def fit_model(contrast: Contrast, used: BoolArray) -> UpliftModel:
         trained_on="all rows" if used.all() else "train part",
         n_rows=int(used.sum()),
         design=config.data.design,
+        learning_cap=config.learning_cap,
     )
     learner, profile = (
         fit_learner(trial, config.learner),

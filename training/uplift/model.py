@@ -39,6 +39,7 @@ class UpliftFacts:
         trained_on: 'train part' (the model that was evaluated) or 'all rows' (fitted again).
         n_rows: rows it was fitted on.
         design: whether a lot was drawn; without one the uplift is adjusted for the features, not measured.
+        learning_cap: outcomes above it counted as it in learning; None = all were whole.
     """
 
     treated: str
@@ -48,6 +49,7 @@ class UpliftFacts:
     trained_on: Literal["train part", "all rows"]
     n_rows: int
     design: Design
+    learning_cap: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
