@@ -32,7 +32,7 @@ class RecommenderContest:
     histories: Histories
     config: RecommenderTrainingConfig
     as_of: datetime
-    attributes: ItemAttributes
+    attributes: ItemAttributes | None
     windows: Sequence[Window]
 
     def estimates(self, setting: RecommenderConfig) -> Iterator[float]:
