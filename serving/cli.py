@@ -221,22 +221,43 @@ def recommend(
     items: Annotated[
         Path | None, typer.Option(help="CSV or Parquet with item_id: only these.")
     ] = None,
+    catalog: Annotated[
+        Path | None, typer.Option(help="CSV or Parquet with item_id and attributes: only these.")
+    ] = None,
+    merchandising: Annotated[
+        Path | None, typer.Option(help="YAML of kind lists: fallback, boosts, pins, caps.")
+    ] = None,
+    for_item: Annotated[
+        list[str] | None, typer.Option(help="Persons for this item instead; repeatable.")
+    ] = None,
+    top: Annotated[int, typer.Option(help="Persons per item.")] = 100,
     exclude_seen: Annotated[
         bool, typer.Option("--exclude-seen", help="Nothing from the person's own history.")
     ] = False,
     separator: Annotated[str, typer.Option(help="Between the fields of a CSV.")] = ",",
 ) -> None:
-    """List items for the persons of any history file, known to the trained recommender or not."""
-    from training.recommend_file import (  # noqa: PLC0415
+    """List items for the persons of any history file, or persons for items; each row with its reasons."""
+    from serving.recommend_file import (  # noqa: PLC0415
+        Wanted,
         recommend_file,
-        write_recommendations,
+        require_known,
+        write_found,
     )
 
-    found = recommend_file(
-        bundle, history, k=k, items=items, exclude_seen=exclude_seen, separator=separator
+    wanted = Wanted(
+        k=k,
+        items=items,
+        exclude_seen=exclude_seen,
+        catalog=catalog,
+        lists=merchandising,
+        for_items=tuple(for_item or ()),
+        top=top,
+        separator=separator,
     )
-    write_recommendations(found, out)
+    found = recommend_file(bundle, history, wanted)
+    write_found(found, out)
     typer.echo("\n".join([*found.lines(), f"output      {_short(out.resolve())}"]))
+    require_known(found)
 
 
 @app.command()

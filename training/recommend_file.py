@@ -1,10 +1,9 @@
-"""Lists for the persons of any flat history file, with a trained recommender; persons new to it are folded in."""
+"""Lists for the persons of any flat table of events, with a trained recommender; persons new to it are folded in."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -15,24 +14,20 @@ from features import columns as c
 from features.arrays import BoolArray, TextArray
 from features.errors import ConfigError, InputError
 from features.histories.histories import Histories
-from features.run import RunWriter
 from features.sources.flat_table import (
     FlatTable,
     as_numbers,
-    read_flat_table,
     reject_missing,
     require_columns,
     text_values,
 )
 from features.tables import EVENT_NAMES, EVENTS
 from training.recommenders.base import RankedItems, Recommender
-from training.recommenders.registry import load
 
 HISTORY: Final = "history"
 POPULAR: Final = "popular"
 
 _MICROSECONDS: Final = 1_000_000
-_FORMAT: Final = ".parquet"
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,48 +47,6 @@ class Recommendations:
     refused: int
     unknown_items: int
 
-    def lines(self) -> list[str]:
-        """What a person should know about these lists."""
-        filled = np.sum(np.asarray(self.table[c.LEVEL]) == POPULAR)
-        return [
-            f"{self.persons:,} persons, {self.table.num_rows:,} rows, {filled:,} of them popular fillers",
-            f"{self.refused:,} rows of the history refused, {self.unknown_items:,} items unknown to the model",
-        ]
-
-
-def recommend_file(
-    bundle: Path,
-    path: Path,
-    *,
-    k: int,
-    items: Path | None = None,
-    exclude_seen: bool = False,
-    separator: str = ",",
-) -> Recommendations:
-    """Recommend for every person of a history file, as of the moment after its last row.
-
-    Args:
-        bundle: folder of a recommender.
-        path: CSV or Parquet with the columns person_id, item_id, time (seconds since 1970) and, where the model weighs
-            several kinds of events, event_name; without that column every row is what the model weighs most.
-        k: length of a list, >= 1.
-        items: CSV or Parquet with a column item_id: only these are recommended; None = all the model knows.
-        exclude_seen: keep the items of a person's own weighted events from that person.
-        separator: between the fields of a CSV.
-
-    Raises:
-        InputError: no model, a damaged one, a file that cannot be read, or one without a usable row.
-        SchemaError: a column is missing.
-        ConfigError: k < 1.
-    """
-    return recommend_rows(
-        load(bundle),
-        read_flat_table(path, separator=separator),
-        k=k,
-        items=None if items is None else read_flat_table(items, separator=separator),
-        exclude_seen=exclude_seen,
-    )
-
 
 def recommend_rows(
     model: Recommender[Any],
@@ -103,17 +56,30 @@ def recommend_rows(
     items: FlatTable | None = None,
     exclude_seen: bool = False,
 ) -> Recommendations:
-    """Recommend for every person of a table. Arguments and errors as in `recommend_file`, the files read already."""
+    """Recommend for every person of a table, as of the moment after its last row; without a catalog, and without reasons.
+
+    Args:
+        model: a fitted recommender.
+        flat: rows with the columns person_id, item_id, time (seconds since 1970) and, where the model weighs several kinds of
+            events, event_name; without that column every row is what the model weighs most.
+        k: length of a list, >= 1.
+        items: rows with a column item_id: only these are recommended; None = all the model knows.
+        exclude_seen: keep the items of a person's own weighted events from that person.
+
+    Raises:
+        InputError: no usable row.
+        SchemaError: a column is missing.
+        ConfigError: k < 1.
+    """
     if k < 1:
         raise ConfigError("k", str(k), rule="it must be 1 or more", next_step="Give a longer list.")
-    flat = _checked(flat)
-    usual = max(model.config.weights, key=lambda name: model.config.weights[name])
-    histories, end = _histories(flat, usual=usual)
+    flat = usable_rows(flat)
+    histories, end = rows_as_histories(flat, usual=usual_event(model))
     history = histories.everyone(end)
     ranked = model.recommend(
         history,
         k=k,
-        allowed=None if items is None else _allowed(items, model.item_ids),
+        allowed=None if items is None else allowed_items(items, model.item_ids),
         barred=model.seen(history) if exclude_seen else None,
     )
     known = set(model.item_ids.tolist())
@@ -125,26 +91,14 @@ def recommend_rows(
     )
 
 
-def write_recommendations(found: Recommendations, out: Path) -> None:
-    """Write the lists to a .parquet file; a reader sees the old file or the new one.
-
-    Raises:
-        ConfigError: another ending.
-        WorkspaceError: the folder cannot be written.
-    """
-    if out.suffix != _FORMAT:
-        raise ConfigError(
-            str(out),
-            f"ends with '{out.suffix}'",
-            rule=f"lists are written as {_FORMAT}",
-            next_step=f"Name the output with the ending {_FORMAT}.",
-        )
-    fresh = f".{out.stem}"
-    RunWriter(out.parent, out.stem).parquet(fresh, found.table)
-    (out.parent / f"{fresh}{_FORMAT}").replace(out)
+def usual_event(model: Recommender[Any]) -> str:
+    """The event that rows without a name are taken for: the one the model weighs most."""
+    weights = model.config.weights
+    heaviest: str = max(weights, key=lambda name: weights[name])
+    return heaviest
 
 
-def _checked(flat: FlatTable) -> FlatTable:
+def usable_rows(flat: FlatTable) -> FlatTable:
     """The rows with a person, an item, a time and a known event name."""
     require_columns(flat.table, [c.PERSON_ID, c.ITEM_ID, c.TIME], source=flat.source)
     for name in (c.PERSON_ID, c.ITEM_ID):
@@ -168,7 +122,7 @@ def _some(flat: FlatTable) -> FlatTable:
     return flat
 
 
-def _histories(flat: FlatTable, *, usual: str) -> tuple[Histories, datetime]:
+def rows_as_histories(flat: FlatTable, *, usual: str) -> tuple[Histories, datetime]:
     """Histories of the rows, and the moment after the last one."""
     table, rows = flat.table, flat.table.num_rows
     time = np.floor(np.asarray(table[c.TIME]) * _MICROSECONDS).astype(np.int64)
@@ -192,7 +146,13 @@ def _histories(flat: FlatTable, *, usual: str) -> tuple[Histories, datetime]:
     return Histories.from_events(pa.table(events)), end
 
 
-def _allowed(flat: FlatTable, item_ids: TextArray) -> BoolArray:
+def allowed_items(flat: FlatTable, item_ids: TextArray) -> BoolArray:
+    """Which of a model's items the rows list, shape (n_items,).
+
+    Raises:
+        SchemaError: there is no column item_id.
+        InputError: no item of the model is listed.
+    """
     require_columns(flat.table, [c.ITEM_ID], source=flat.source)
     listed = pa.array([t for t in text_values(flat.table[c.ITEM_ID]) if t], pa.string())
     allowed: BoolArray = pc.is_in(pa.array(item_ids, pa.string()), value_set=listed).to_numpy(
