@@ -35,7 +35,7 @@ def clean_text(text: str) -> str:
         >>> clean_text("two\nlines \u202eright to left\u202c")
         'two lines right to left'
     """
-    kept = "".join(_visible(character) for character in text)
+    kept = text if text.isprintable() else "".join(_visible(character) for character in text)
     return _SPACES.sub(" ", kept).strip()
 
 

@@ -1,7 +1,7 @@
 """Batch output in the form of Amazon Personalize: users for items, or items for users.
 
-A person stands for an item if it is in their list; persons are sorted by the item's rank there, then by the expected value
-of a contact. Scores are those of the recommender, comparable within one user only.
+A person stands for an item if the recommender put it on their list; persons are sorted by the item's rank there, then by
+its score relative to the best of the list, then by id. Scores are those of the recommender, comparable within one user only.
 
 Source: Amazon Personalize developer guide, output of batch segment and batch inference jobs.
 """
@@ -75,8 +75,8 @@ def _problem(value: str) -> str | None:
 
 
 def _pairs(facts: ExportFacts) -> Iterator[Row]:
-    """person, item, rank, score, expected value."""
-    columns = (c.PERSON_ID, c.ITEM_ID, c.RANK, c.SCORE, c.EXPECTED_VALUE)
+    """person, item, rank, score; no score = put there by a rule."""
+    columns = (c.PERSON_ID, c.ITEM_ID, c.RANK, c.SCORE)
     for row in facts.eligible.lists.select(list(columns)).to_pylist():
         yield tuple("" if row[name] is None else str(row[name]) for name in columns)
 
@@ -93,9 +93,16 @@ def _items_for_users(rows: Sequence[Row], results: int) -> list[Row]:
 def _users_for_items(
     rows: Sequence[Row], config: PersonalizeConfig, facts: ExportFacts
 ) -> list[Row]:
+    scored = [
+        (person, item, int(rank), float(score)) for person, item, rank, score in rows if score
+    ]
+    best: dict[str, float] = {}
+    for person, _, _, score in scored:
+        best[person] = max(score, best.get(person, score))
     users: dict[str, list[tuple[int, float, str]]] = {}
-    for person, item, rank, _, value in rows:
-        users.setdefault(item, []).append((int(rank), -float(value or 0), person))
+    for person, item, rank, score in scored:
+        relative = score / best[person] if best[person] > 0 else score
+        users.setdefault(item, []).append((rank, -relative, person))
     catalog = frozenset(facts.catalog[c.ITEM_ID].to_pylist()) if config.items else frozenset()
     found: list[Row] = []
     for item in sorted(set(config.items)) or sorted(users):

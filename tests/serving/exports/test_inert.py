@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 
 import pytest
@@ -20,6 +21,14 @@ def test_cleaning_leaves_no_invisible_character_and_is_done_once(text):
     allowed = {"\u200c", "\u200d"}
     classes = {unicodedata.category(x) for x in cleaned if x not in allowed}
     assert not classes & {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+@given(st.text())
+def test_printable_texts_have_nothing_to_hide(text):
+    """The short cut of cleaning: what Python calls printable has no character of the classes that go."""
+    if text.isprintable():
+        assert clean_text(text) == re.sub(" +", " ", text).strip()
+        assert not any(unicodedata.category(x)[0] == "C" for x in text)
 
 
 @given(st.text())

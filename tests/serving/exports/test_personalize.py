@@ -14,9 +14,9 @@ ASKED = PersonalizeConfig(kind="personalize", items=("i2", "zz", "i9"))
 GOLDEN = {
     "users": b'{"input":{"itemId":"i1"},"output":{"recommendedUsers":["p3","p1"]}}\n'
     b'{"input":{"itemId":"i2"},"output":{"recommendedUsers":["p1"]}}\n',
-    "items": b'{"input":{"userId":"p1"},"output":{"recommendedItems":["i1","i2"],"scores":[1.0,0.5]},"error":null}\n'
-    b'{"input":{"userId":"p2"},"output":{"recommendedItems":["i1"],"scores":[1.0]},"error":null}\n'
-    b'{"input":{"userId":"p3"},"output":{"recommendedItems":["i1"],"scores":[1.0]},"error":null}\n',
+    "items": b'{"input":{"userId":"p1"},"output":{"recommendedItems":["i1","i2"],"scores":[4.0,8.0]},"error":null}\n'
+    b'{"input":{"userId":"p2"},"output":{"recommendedItems":["i1"],"scores":[0.0]},"error":null}\n'
+    b'{"input":{"userId":"p3"},"output":{"recommendedItems":["i1"],"scores":[0.1]},"error":null}\n',
     "asked": b'{"input":{"itemId":"i2"},"output":{"recommendedUsers":["p1"]}}\n'
     b'{"input":{"itemId":"i9"},"output":{"recommendedUsers":[]}}\n'
     b'{"input":{"itemId":"zz"},"output":null,"error":"item not in catalog"}\n',
@@ -26,8 +26,8 @@ GOLDEN = {
 @pytest.fixture
 def facts(make):
     decisions = [
-        make.decision("p1", 1, "i1"), make.decision("p1", 2, "i2"), make.decision("p2", expected_value=0.5),
-        make.decision("p3", expected_value=2.0),
+        make.decision("p1", 1, "i1", score=4.0), make.decision("p1", 2, "i2", score=8.0),  # i1 is half as good as i2
+        make.decision("p2", 1, "i1", score=None), make.decision("p3", 1, "i1", score=0.1),
     ]  # fmt: skip
     return make.facts(decisions, catalog=[make.item("i1"), make.item("i2"), make.item("i9")])
 
@@ -66,7 +66,7 @@ def test_a_hostile_id_that_json_holds_unchanged_is_no_tag(make, tmp_path):
         ("users", b'"itemId":"i2"', b'"itemId":"i1"', "an id is asked for twice"),
         ("users", b"recommendedUsers", b"users", "is no batch output (KeyError"),
         ("users", b'"p3"', b'"=p3"', "line 1: unsafe_id"),
-        ("items", b"[1.0,0.5]", b"[1.0]", "is no batch output (ValueError"),
+        ("items", b"[4.0,8.0]", b"[4.0]", "is no batch output (ValueError"),
         ("users", b"}}\n", b"}\n", "is no batch output (JSONDecodeError"),
     ],
 )
