@@ -138,6 +138,22 @@ def test_a_probability_of_treatment_in_place_of_the_arm_received_is_refused(tmp_
     assert "the probability of the arm the row got" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("lines", "treated", "text"),
+    [
+        (
+            ["a,1,0,0.3", "b,1,0,0.3", "a,1,1,0.4", "none,1,0,0.4"],
+            ["a", "b"],
+            "varies by row with more",
+        ),
+        (["mail,1,0,1", "mail,1,1,0.7", "none,1,0,0.5"], ["mail"], "is 1 for some rows"),
+    ],
+)
+def test_probabilities_that_do_not_fit_the_arms_are_refused(tmp_path, lines, treated, text):
+    with pytest.raises(InputError, match=f"column 'p' {text}.* and no arm is certain"):
+        read(tmp_path, ["arm,age,visit,p", *lines], treated=treated, probability="p")
+
+
 def test_conditional_probability_of_a_contrast(tmp_path):
     lines = ["arm,age,visit", "a,1,0", "b,1,0", "none,1,0"]
     rows, _ = read(

@@ -54,6 +54,23 @@ def test_alarms_are_as_rare_as_said_with_varying_probabilities():
     assert share == pytest.approx(0.05, abs=3 * np.sqrt(0.05 * 0.95 / 1_000))
 
 
+def test_rows_of_one_person_are_no_independent_witnesses():
+    """100 persons, each assigned once, with 8 rows of one age: rows would raise ten times too many alarms."""
+    rng = np.random.default_rng(0)
+    person = np.repeat(np.arange(100), 8)
+    alarms = np.zeros(2)
+    for _ in range(600):
+        x = rng.normal(size=100)[person][:, None]
+        treated = (rng.random(100) < 0.4)[person]
+        for k, groups in enumerate((person, None)):
+            found = check_assignment(
+                x, treated, np.full(800, 0.4), names=["x"], categorical=[], groups=groups
+            )
+            alarms[k] += found[0].p_value < 0.05
+    assert alarms[0] / 600 == pytest.approx(0.05, abs=0.03)
+    assert alarms[1] / 600 > 0.4
+
+
 @pytest.mark.parametrize("form", ["number", "level", "missing"])
 def test_a_leak_is_found_in_every_form(form):
     rng = np.random.default_rng(1)
