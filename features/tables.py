@@ -171,11 +171,11 @@ TRUTH = TableContract(
 )
 
 LIST_LEVELS: Final = (
-    "exact", "group", "category_price", "category", "parent_category", "best_seller", "pinned", "upsell", "static",
+    "exact", "group", "category_price", "category", "parent_category", "best_seller", "pinned", "for_buyers", "static",
 )  # fmt: skip
 """Where an item of a list comes from; the position is the code. The model's own item, one of its group, of its category at
-about its price, a best seller of its category, of a category above, of all; put there by the shop, or by the rule for
-buyers; the person gets a creative without items."""
+about its price, a best seller of its category, of a category above, of all; put there by the shop; put there by a rule
+for whoever bought; the person gets a creative without items."""
 
 RECO_KINDS: Final = (
     "cart", "replenishment", "buy_again", "reminder", "upsell", "cross_sell", "discover", "static",

@@ -12,9 +12,9 @@ from features.arrays import BoolArray, CodeArray, FloatArray, IntArray
 from features.histories.histories import NO_CODE, AsOf
 from serving.config import EligibilityConfig
 from serving.eligibility import UNAVAILABLE, barred_items, item_rules, sellable
-from serving.lists.chain import EXACT, UPSELL, build_chain
+from serving.lists.chain import EXACT, FOR_BUYERS, build_chain
 from serving.lists.config import ListsConfig
-from serving.lists.kinds import DISCOVER, KindArray, Relations, places_first, upsells
+from serving.lists.kinds import DISCOVER, KindArray, Relations, cross_sells, places_first, upsells
 from serving.lists.merchandising import (
     Merchandising,
     boosted_order,
@@ -136,7 +136,10 @@ def choose_items(
 
     model_order = boosted_order(pool.score)
     plain = filled(pool, model_order, np.zeros(pool.items.shape, np.int8), no_wishes(shelf))
-    extra = upsells(relations, chain, barred, lists.post_purchase, n_rows=len(history))
+    buyers = lists.post_purchase
+    extra = upsells(relations, chain, barred, buyers, n_rows=len(history))
+    beside = cross_sells(relations, chain, barred, near.place, count=buyers.cross_sell)
+    extra = np.concatenate([extra, beside], axis=1)
     wider, level, order = _wished_order(pool, extra, relations, shop, lists)
     shown = filled(wider, order, level, shop.wishes)
     score = _scores(shown, wider, order)
@@ -247,11 +250,11 @@ def _wished_order(
     shop: Merchandising,
     lists: ListsConfig,
 ) -> tuple[_Pool, LevelArray, IntArray]:
-    """The pool with upsells, the level of each entry, and the order after boosts and places for buyers."""
+    """The pool with what is meant for buyers, the level of each entry, and the order after boosts and places for buyers."""
     added = _Pool(extra, np.full(extra.shape, np.nan), np.zeros(extra.shape, np.bool_))
     wider = _joined(pool, added)
     level = np.full(wider.items.shape, EXACT, np.int8)
-    level[:, pool.items.shape[1] :] = UPSELL
+    level[:, pool.items.shape[1] :] = FOR_BUYERS
     order = boosted_order(wider.score * shop.factor[wider.items])
     kinds = np.where(wider.lost, DISCOVER, relations.kinds(wider.items)).astype(np.int8)
     by_kind = places_first(

@@ -11,7 +11,7 @@ from features.tables import LIST_LEVELS
 from serving.lists.config import FallbackConfig
 from serving.lists.shelf import Shelf
 
-EXACT, GROUP, CATEGORY_PRICE, CATEGORY, PARENT, BEST_SELLER, PINNED, UPSELL, STATIC = range(
+EXACT, GROUP, CATEGORY_PRICE, CATEGORY, PARENT, BEST_SELLER, PINNED, FOR_BUYERS, STATIC = range(
     len(LIST_LEVELS)
 )
 

@@ -111,7 +111,7 @@ class PostPurchaseConfig(BaseConfig):
     """Dearer items of the category of one they own, never below the price of any they own there."""
 
     cross_sell: int = Field(default=0, ge=0)
-    """Items of the model's list from categories they own nothing of."""
+    """Items from categories they own nothing of: the model's, then best sellers."""
 
     window_days: float = Field(default=90.0, gt=0)
     """Owned = bought and kept in so many days."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -76,7 +77,7 @@ class Relations:
 def upsells(
     relations: Relations, chain: Chain, barred: Pairs, config: PostPurchaseConfig, *, n_rows: int
 ) -> CodeArray:
-    """The most popular items above the dearest owned of their category, not bought before; shape (n_rows, places).
+    """The most popular items above the dearest owned of their category, not touched before; shape (n_rows, places).
 
     Categories take turns in the order of their codes. Never below the price of an owned item of the category, and at most
     `max_price_step` above the dearest.
@@ -94,7 +95,7 @@ def upsells(
     good = (price > floor) & (price <= floor * (1 + config.max_price_step))
     good &= relations.shelf.node[item] == node[pair]
     key = row[pair] * len(relations.shelf) + item
-    good &= ~np.isin(key, relations.bought.key) & ~np.isin(key, barred.key)
+    good &= ~np.isin(key, relations.touched.key) & ~np.isin(key, barred.key)
     pair, item = pair[good], item[good]
     turn = np.arange(len(pair)) - np.searchsorted(pair, pair)
     order = np.lexsort((pair, turn, row[pair]))
@@ -124,3 +125,52 @@ def places_first(kinds: KindArray, config: PostPurchaseConfig, owns: BoolArray) 
         rank[mine & (np.cumsum(mine, axis=1) <= places) & owns[:, None]] = order
     found: IntArray = np.argsort(rank, axis=1, kind="stable")
     return found
+
+
+def cross_sells(
+    relations: Relations, chain: Chain, barred: Pairs, place: IntArray, *, count: int
+) -> CodeArray:
+    """The most popular items from categories of which nothing is owned, one per category; shape (n_rows, count).
+
+    Rows that own nothing get none; left out are items without category, touched before, or not
+    allowed at the row's place.
+    """
+    found = np.full((len(relations.owns), count), NO_CODE, np.int32)
+    kept_from = Pairs(np.union1d(barred.key, relations.touched.key), len(relations.shelf))
+    indptr, kept = kept_from.rows(len(found))
+    owned_indptr, owned = relations.owned_categories.rows(len(found))
+    _find_cross_sells(chain, relations.owns, place, indptr, kept, owned_indptr, owned, found)
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _find_cross_sells(
+    chain: Chain,
+    owns: BoolArray,
+    place: IntArray,
+    indptr: IntArray,
+    kept: CodeArray,
+    owned_indptr: IntArray,
+    owned: CodeArray,
+    found: CodeArray,
+) -> None:
+    kept_from = np.full(chain.allowed.shape[1], -1, np.int64)
+    closed_to = np.full(len(chain.parent), -1, np.int64)
+    for row in range(len(found)):
+        if not owns[row]:
+            continue
+        for entry in range(indptr[row], indptr[row + 1]):
+            kept_from[kept[entry]] = row
+        for entry in range(owned_indptr[row], owned_indptr[row + 1]):
+            closed_to[owned[entry]] = row
+        filled = 0
+        for item in chain.popular:
+            if filled == found.shape[1]:
+                break
+            node = chain.node[item]
+            if node < 0 or closed_to[node] == row or kept_from[item] == row:
+                continue
+            if chain.allowed[place[row], item]:
+                found[row, filled] = item
+                closed_to[node] = row
+                filled += 1

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from features.arrays import BoolArray, CodeArray, IntArray
 from features.histories.histories import NO_CODE
 from features.tables import LIST_LEVELS
-from serving.lists.chain import BEST_SELLER, CATEGORY_PRICE, EXACT, UPSELL
+from serving.lists.chain import BEST_SELLER, CATEGORY_PRICE, EXACT, FOR_BUYERS
 from serving.lists.past import Pairs, Past
 from serving.lists.select import LevelArray
 
@@ -57,7 +57,7 @@ def source_events(past: Past, items: CodeArray, origin: CodeArray, level: LevelA
     of_origin = np.append(last, NO_CODE)[pairs.place(origin)]
     of_category = _last_of_category(past, items)
     of_all = np.broadcast_to(past.last()[:, None], items.shape)
-    uses_history = np.isin(level, (EXACT, UPSELL)) | (origin != NO_CODE)
+    uses_history = np.isin(level, (EXACT, FOR_BUYERS)) | (origin != NO_CODE)
     tries = (
         (_OWN, of_item, np.ones(items.shape, np.bool_)),
         (_REPLACED, of_origin, np.ones(items.shape, np.bool_)),

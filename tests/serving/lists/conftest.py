@@ -53,3 +53,8 @@ def make_shelf():
 @pytest.fixture(scope="session")
 def shelf():
     return shelf_of()
+
+
+@pytest.fixture(scope="session")
+def shop_items():
+    return ITEMS

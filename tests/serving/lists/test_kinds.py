@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from features.tables import RECO_KINDS
 from serving.lists.chain import build_chain
 from serving.lists.config import FallbackConfig, PostPurchaseConfig
-from serving.lists.kinds import Relations, places_first, upsells
+from serving.lists.kinds import Relations, cross_sells, places_first, upsells
 from serving.lists.past import Pairs, Past
 
 ROWS = (
@@ -98,6 +98,27 @@ def test_no_upsell_is_cheaper_than_anything_owned_of_its_category(
         assert code not in bought
 
 
+@pytest.mark.parametrize(("count", "found"), [(0, []), (1, ["cap"]), (9, ["cap", "wig"])])
+def test_a_cross_sell_is_of_a_category_they_own_nothing_of(
+    past, make_shelf, shop_items, count, found
+):
+    """ann owns running shoes and socks, has boots in the cart and looked at clogs: one cap, not two, and a wig."""
+    hair = ("wig", "hair", "wigs", None, 9.0, True)
+    wider = make_shelf(
+        (*shop_items[:7], ("lid", "wear", "caps", None, 9.0, False), *shop_items[7:], hair)
+    )
+    past = Past.of(past.history, wider)
+    relations = Relations.of(past, ALL, FallbackConfig())
+    chain = build_chain(wider, wider.in_stock[None], FallbackConfig())
+    codes = cross_sells(relations, chain, past.bought(days=0), np.zeros(2, np.int64), count=count)
+    assert [wider.item_ids[i] for i in codes[0] if i >= 0] == found
+    assert (codes[1] == -1).all()  # bob bought nothing
+    nowhere = build_chain(wider, np.zeros((1, len(wider)), np.bool_), FallbackConfig())
+    assert (
+        cross_sells(relations, nowhere, past.due(share=1), np.zeros(2, np.int64), count=2) == -1
+    ).all()
+
+
 def test_kept_places_stand_first_for_buyers_only():
     kinds = np.array(
         [
@@ -119,3 +140,4 @@ def test_nothing_owned_is_no_upsell(shelf):
     )
     chain = build_chain(shelf, shelf.in_stock[None], FallbackConfig())
     assert (upsells(relations, chain, nothing, ALL, n_rows=2) == -1).all()
+    assert (cross_sells(relations, chain, nothing, np.zeros(2, int), count=2) == -1).all()
