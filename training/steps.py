@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ import pyarrow.compute as pc
 
 from features import columns as c
 from features.project import Project
-from features.run import Run, RunWriter
+from features.run import Run, RunWriter, to_json
 from features.simulate.overlay import OverlayConfig
 from features.steps.features import FEATURES, load_histories
 from features.steps.ingest import INGEST
@@ -19,10 +20,12 @@ from features.training_sets.uplift import UPLIFT_FEATURES, uplift_set
 from training.experiments.campaign import measure_campaign, measure_decisions
 from training.fit_recommender import fit_recommenders
 from training.fit_uplift import fit_uplift
+from training.model_pages import write_pages
 from training.recommender_config import RecommenderTrainingConfig
 from training.recommenders.attributes import ItemAttributes
+from training.reports.recommender import history_card, recommender_plots
 from training.test_values import TEST_VALUES
-from training.tracking import PARAMETERS, TRACKED, track_run
+from training.tracking import CURVES, PARAMETERS, TRACKED, track_run
 from training.train_flat import TRAIN_UPLIFT, content_config, uplift_bundles, write_uplift
 from training.uplift.config import UpliftTrainingConfig
 from training.uplift.data_config import HistoriesData
@@ -53,15 +56,22 @@ def train_recommender(project: Project, config: RecommenderTrainingConfig) -> Ru
         )
         comparison.model.save(writer.path / BUNDLE)
         writer.json(METRICS, comparison.metrics())
+        stored = json.loads(to_json(comparison.metrics()))  # the card shows what was stored
+        write_pages(
+            writer,
+            card=history_card(stored, config.model_dump(mode="json")),
+            plots=recommender_plots(stored, f"ndcg_at_{config.k}"),
+        )
         writer.parquet(TEST_VALUES, comparison.test_values.table)
         champion = comparison.result(comparison.champion)
         headline = f"ndcg_at_{config.k}.all"
         figures |= {
             "champion": comparison.champion,
             "test_ndcg": champion.metrics[headline].estimate,
-            "baseline_ndcg": comparison.result(config.baseline).metrics[headline].estimate,
+            "baseline_ndcg": comparison.result(comparison.baseline).metrics[headline].estimate,
             "interactions": comparison.interactions,
             TRACKED: comparison.tracked(),
+            CURVES: comparison.curves(),
             PARAMETERS: comparison.parameters(),
         }
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 from features.errors import InputError
 from features.run import Run
 from training.mlflow_store import KEY_TAG, MlflowStore, require_key
+from training.model_pages import CARD
 from training.model_registry import ModelRegistry
 
 TRACKED: Final = "tracked"
@@ -22,9 +23,6 @@ PARAMETERS: Final = "parameters"
 CURVES: Final = "curves"
 """Figures of a training run's manifest that go to MLflow as metrics, as parameters, and as metrics with one step per
 point."""
-
-CARD: Final = "model_card.md"
-"""File of a training run that says what its models are for."""
 
 _METRIC_NAME: Final = re.compile(r"[\w.:/ -]+", re.ASCII)
 _PARAMETER_LENGTH: Final = 6_000  # MLflow's limit

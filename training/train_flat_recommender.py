@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from features.run import Run, RunWriter
+from features.run import Run, RunWriter, to_json
 from features.sources.flat_table import FlatTable
 from features.store import Workspace
 from features.tables import REJECTS
 from training.fit_flat_recommender import FlatComparison, fit_sessions, fit_table
 from training.flat_interactions import read_interaction_table, read_sessions
 from training.flat_recommender_config import FlatRecommenderConfig, InteractionTableData
+from training.model_pages import write_pages
+from training.reports.recommender import flat_card, recommender_plots
 from training.test_values import TEST_VALUES
 from training.tracking import PARAMETERS, TRACKED, track_run
 
@@ -38,7 +41,7 @@ def train_flat_recommender(config: FlatRecommenderConfig, *, folder: Path) -> Ru
         folder: folder of the config file; relative paths start here.
 
     Returns:
-        The finished run: `metrics.json`, the champion under `bundle/`, and for a table `rejects.parquet`.
+        The finished run: `metrics.json`, `model_card.md`, `plots/`, `test_values.parquet`, the champion under `bundle/`, and for a table `rejects.parquet`.
 
     Raises:
         InputError: a file cannot be used.
@@ -52,7 +55,7 @@ def train_flat_recommender(config: FlatRecommenderConfig, *, folder: Path) -> Ru
         if files.table is not None:
             figures["rejects"] = files.table.rejects.num_rows
             writer.table(files.table.rejects, REJECTS, source=files.table.source)
-        _write(files.compare(config), writer, figures)
+        _write(files.compare(config), config, writer, figures)
 
     run = workspace.carry_out(
         TRAIN_FLAT_RECOMMENDER,
@@ -108,9 +111,20 @@ def content_config(config: FlatRecommenderConfig) -> FlatRecommenderConfig:
     return config.model_copy(update={"workspace": "", "data": data})
 
 
-def _write(comparison: FlatComparison, writer: RunWriter, figures: dict[str, Any]) -> None:
+def _write(
+    comparison: FlatComparison,
+    config: FlatRecommenderConfig,
+    writer: RunWriter,
+    figures: dict[str, Any],
+) -> None:
     comparison.model.save(writer.path / _BUNDLE)
     writer.json("metrics.json", comparison.metrics())
+    stored = json.loads(to_json(comparison.metrics()))  # the card shows what was stored
+    write_pages(
+        writer,
+        card=flat_card(stored, config.model_dump(mode="json")),
+        plots=recommender_plots(stored, comparison.metric),
+    )
     best = comparison.result(comparison.champion)
     writer.parquet(TEST_VALUES, best.values.table)
     figures |= {
