@@ -12,7 +12,7 @@ from features import columns as c
 from training.reports.charts import Dot, agreement_plot, column_plot, dot_plot, share_plot
 from training.reports.page import percent
 
-WIDTH: Final = 430
+WIDTH: Final = 400
 """Pixels of a plot: two fit beside each other."""
 
 OWN, BASELINE, RANDOM = "ranked by uplift", "ranked by expected outcome", "random order"
