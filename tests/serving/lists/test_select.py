@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -228,3 +231,31 @@ def test_no_list_breaks_a_rule(
         for missing in eligible - set(np.flatnonzero(buried)) - set(held):
             same = [(codes[cap][held] == codes[cap][missing]).sum() for cap in (0, 1)]
             assert any(codes[cap][missing] >= 0 and same[cap] >= most[cap] for cap in (0, 1))
+
+
+@given(
+    values=st.lists(st.integers(0, 2), min_size=6, max_size=6),
+    scores=st.lists(st.integers(1, 20), min_size=6, max_size=6),
+    most=st.integers(1, 3),
+    width=st.integers(1, 5),
+)
+def test_under_one_cap_no_list_scores_more(make_shelf, values, scores, most, width):
+    """Every list of the same length that keeps the cap is tried."""
+    shelf = make_shelf(
+        [(f"i{n}", "d", f"c{value}", None, 1.0, True) for n, value in enumerate(values)]
+    )
+    order = sorted(range(6), key=lambda n: -scores[n])
+    found, selection = listed(
+        shelf,
+        candidates(shelf, [f"i{n}" for n in order]),
+        width=width,
+        wishes=capped(shelf, ("category", most)),
+    )
+    kept = [
+        sum(scores[n] for n in chosen)
+        for chosen in combinations(range(6), width)
+        if max(Counter(values[n] for n in chosen).values()) <= most
+    ]
+    assert (selection.relaxed[0] > 0) == (not kept)
+    if kept:
+        assert sum(scores[int(name[1:])] for name, _ in found) == max(kept)
