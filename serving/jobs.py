@@ -14,12 +14,14 @@ from features.errors import ConfigError
 from features.project import PROJECT_FILE, Project
 from features.run import Run
 from features.simulate.overlay import OverlayConfig
+from features.simulate.store.config import StoreConfig
 from features.steps.config import FEATURES_FILE, FeaturesConfig, features_config
 from features.steps.features import build_features
 from features.steps.id_maps import build_id_maps
 from features.steps.ingest import alert_lines, ingest
 from features.steps.segments import build_segments
 from features.steps.simulate import simulate, write_truth
+from features.steps.store import simulate_store
 from features.steps.training_sets import build_training_sets, leakage_lines
 from features.store import Workspace
 from serving.config import CampaignConfig
@@ -53,10 +55,12 @@ FLAT_RECOMMENDER: Final = "flat_recommender"
 UPLIFT: Final = "uplift"
 CAMPAIGN: Final = "campaign"
 EXPERIMENT: Final = "experiment"
+STORE: Final = "store"
 _PROJECT: Final = "project"
 _PROMOTION: Final = "put the new version in force, if it is shown not to be worse"
 _STEP_FILES: Final = (
-    _PROJECT, FEATURES_FILE, EXPERIMENT, RECOMMENDER, UPLIFT, PROMOTION_FILE, CAMPAIGN, EXPORTS_FILE,
+    _PROJECT, STORE, FEATURES_FILE, EXPERIMENT, RECOMMENDER, UPLIFT, PROMOTION_FILE, CAMPAIGN,
+    EXPORTS_FILE,
 )  # fmt: skip
 
 
@@ -92,7 +96,7 @@ def plan_project(folder: Path, overrides: Sequence[str]) -> Plan:
 
     Args:
         folder: holds project.yaml, experiment.yaml, recommender.yaml, uplift.yaml, perhaps promotion.yaml, campaign.yaml; with an exports.yaml the
-            decisions are exported too.
+            decisions are exported too, and with a store.yaml the store itself is made up.
         overrides: `<file>.<key>=value`, for example `campaign.budget.amount=50`.
 
     Raises:
@@ -109,6 +113,7 @@ def plan_project(folder: Path, overrides: Sequence[str]) -> Plan:
     promotion = _promotion(folder, own[PROMOTION_FILE])
     campaign = project.step_config(CampaignConfig, CAMPAIGN, overrides=own[CAMPAIGN])
     jobs = (
+        *_made_up_store(project, own[STORE]),
         _ingest(project),
         _features(project),
         _segments(project, sets),
@@ -151,8 +156,11 @@ def plan_features(path: Path, overrides: Sequence[str]) -> Plan:
 
 
 def plan_simulate(path: Path, overrides: Sequence[str]) -> Plan:
-    """The campaign overlay of an experiment.yaml."""
+    """The made-up store of a store.yaml, or the campaign overlay of an experiment.yaml."""
     project = Project(path.parent)
+    if read_yaml(path).get("kind") == STORE:
+        store = load_config(StoreConfig, path, overrides=overrides)
+        return Plan(project.workspace, (_store(project, store),))
     overlay = load_config(OverlayConfig, path, overrides=overrides)
     return Plan(project.workspace, _simulate(project, overlay))
 
@@ -302,6 +310,23 @@ def _overrides_by_file(
             )
         own[name].append(rest)
     return own
+
+
+def _made_up_store(project: Project, overrides: Sequence[str]) -> tuple[Job, ...]:
+    """The store of the project's store.yaml; none where there is no such file."""
+    path = project.folder / f"{STORE}.yaml"
+    if not path.exists():
+        return ()
+    return (_store(project, load_config(StoreConfig, path, overrides=overrides)),)
+
+
+def _store(project: Project, config: StoreConfig) -> Job:
+    return Job(
+        "store",
+        "make up a store: event files and a feed, with the truth apart",
+        lambda: simulate_store(project.workspace, config),
+        ("persons", "events", "duplicates", "late", "malformed", "id_drift", "bot_events"),
+    )
 
 
 def _ingest(project: Project) -> Job:

@@ -10,6 +10,7 @@ from features.config import load_config, read_yaml
 from features.erasure.request import ErasureConfig
 from features.project import ProjectConfig
 from features.simulate.overlay import OverlayConfig
+from features.simulate.store.config import StoreConfig
 from features.steps.config import FeaturesConfig
 from serving.config import CampaignConfig
 from serving.exports.config import ExportsConfig
@@ -23,6 +24,7 @@ ROOT = Path(__file__).parents[1]
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
 BY_KIND = {
     "overlay": OverlayConfig,
+    "store": StoreConfig,
     "recommender": RecommenderTrainingConfig,
     "flat_recommender": FlatRecommenderConfig,
     "uplift": UpliftTrainingConfig,

@@ -1,0 +1,423 @@
+"""What the people of a made-up store do, visit by visit: look, take up, order, send back.
+
+A person's day has a Poisson number of visits, more at the weekend and when something bought before is due again. A visit
+looks at items of liked categories by popularity, or again at items known already; what is in stock may go into the cart,
+which is kept for two weeks; a cart may be taken to the checkout, and a checkout may end in an order, at once or later.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from features.arrays import BoolArray, CodeArray, FloatArray, IntArray
+from features.histories.histories import MICROSECONDS_PER_DAY, NO_CODE
+from features.kernels import helper
+from features.simulate.store.config import PeopleConfig
+from features.simulate.store.draws import (
+    State,
+    below,
+    exponential,
+    geometric,
+    poisson,
+    start,
+    uniform,
+)
+from features.simulate.store.people import People
+from features.simulate.store.shelf import Shelf
+from features.tables import EVENT_NAMES
+
+_PAGE: Final = EVENT_NAMES.index("page_view")
+_VIEW: Final = EVENT_NAMES.index("view")
+_CART: Final = EVENT_NAMES.index("cart_add")
+_CHECKOUT: Final = EVENT_NAMES.index("checkout")
+_ORDER: Final = EVENT_NAMES.index("purchase")
+_REFUND: Final = EVENT_NAMES.index("refund")
+
+_SECOND: Final = 1_000_000
+_PAUSE: Final = 40.0 * _SECOND  # mean time between two actions
+_ROOM: Final = 16  # items a person remembers, carries, and is due to need
+_MOST_VISITS: Final = 12  # of one day
+_CART_DAYS: Final = 14
+_NEED: Final = 0.1  # further visits per day while something is due
+_NEED_VIEW: Final = 0.5  # chance that a view goes to what is due
+_NEED_CART: Final = 0.6  # chance to take it up then
+_NEXT_TASTE: Final = 0.5  # chance to go on to the next liked category
+_SECOND_UNIT: Final = 0.15
+_REFUND_DAYS: Final = 10
+_WEEKDAYS: Final = (0.9, 0.9, 0.95, 1.0, 1.05, 1.15, 1.05)
+_HOURS: Final = (
+    1, 1, 1, 1, 1, 2, 4, 7, 9, 9, 9, 10, 11, 10, 9, 9, 10, 11, 13, 15, 16, 13, 8, 4,
+)  # fmt: skip
+
+_WEEKDAY: Final = np.array(_WEEKDAYS) / np.mean(_WEEKDAYS)
+_HOUR: Final = np.cumsum(_HOURS) / np.sum(_HOURS)
+
+
+class Actions(NamedTuple):
+    """What people did, one row per action.
+
+    Attributes:
+        person: shape (n,), number of the person.
+        time: shape (n,), microseconds since the store's first moment.
+        name: shape (n,), position in `EVENT_NAMES`.
+        item: shape (n,), item code, -1 = none.
+        quantity: shape (n,), units, 0 = not an order.
+        order: shape (n,), the person's how-manieth order, -1 = none.
+        device: shape (n,), on which of the person's devices.
+        logged_in: shape (n,).
+    """
+
+    person: IntArray
+    time: IntArray
+    name: npt.NDArray[np.int8]
+    item: CodeArray
+    quantity: npt.NDArray[np.int8]
+    order: CodeArray
+    device: npt.NDArray[np.int8]
+    logged_in: BoolArray
+
+    @classmethod
+    def empty(cls, room: int) -> Actions:
+        """Room for so many."""
+        return cls(
+            person=np.empty(room, np.int64),
+            time=np.empty(room, np.int64),
+            name=np.empty(room, np.int8),
+            item=np.empty(room, np.int32),
+            quantity=np.empty(room, np.int8),
+            order=np.empty(room, np.int32),
+            device=np.empty(room, np.int8),
+            logged_in=np.empty(room, np.bool_),
+        )
+
+    def begin(self, n: int) -> Actions:
+        """The first n."""
+        return self._replace(**{name: column[:n] for name, column in self._asdict().items()})
+
+
+class _Rules(NamedTuple):
+    """Chances and means of `PeopleConfig` for the kernel."""
+
+    views: float
+    repeat: float
+    drift: float
+    cart: float
+    checkout: float
+    order: float
+    refund: float
+    login: float
+
+
+class _Mind(NamedTuple):
+    """What one person carries from visit to visit; made once, used for everybody in turn.
+
+    `counts` holds how many items are remembered, in the cart and due; then the orders so far and the cart's last day.
+    """
+
+    tastes: IntArray
+    known: IntArray
+    cart: IntArray
+    due: IntArray
+    due_day: IntArray
+    counts: IntArray
+
+
+_KNOWN, _IN_CART, _DUE, _ORDERS, _CART_DAY = range(5)
+
+
+def live(
+    people: People, shelf: Shelf, config: PeopleConfig, *, days: int, weekday: int, seed: int
+) -> Actions:
+    """Everything these people do, by person and then in the order of time, refunds after the order they undo.
+
+    Args:
+        people: who.
+        shelf: what there is.
+        config: chances.
+        days: length of the simulation.
+        weekday: of the first day, 0 = Monday.
+        seed: of the draws.
+
+    Invariants: what a person does depends on the person's number and the seed, not on who else is asked.
+    """
+    rules = _Rules(
+        config.views_per_visit,
+        config.repeat,
+        config.drift_per_day,
+        config.cart,
+        config.checkout,
+        config.order,
+        config.refund,
+        config.login,
+    )
+    expected = people.visits_per_day.sum() * days * (config.views_per_visit + 2)
+    room = int(1.5 * expected) + 1_000
+    while True:
+        actions = Actions.empty(room)
+        written = _live(people, shelf, rules, days, weekday, seed, _WEEKDAY, _HOUR, actions)
+        if written <= room:
+            return actions.begin(written)
+        room = written
+
+
+@numba.njit(cache=True, nogil=True)
+def _live(
+    people: People,
+    shelf: Shelf,
+    rules: _Rules,
+    days: int,
+    weekday: int,
+    seed: int,
+    weekdays: FloatArray,
+    hours: FloatArray,
+    actions: Actions,
+) -> int:
+    """Fill `actions` as far as there is room; returns how many there are."""
+    state = np.empty(1, np.uint64)
+    n_tastes = people.tastes.shape[1]
+    mind = _Mind(
+        np.empty(n_tastes, np.int64),
+        np.empty(_ROOM, np.int64),
+        np.empty(_ROOM, np.int64),
+        np.empty(_ROOM, np.int64),
+        np.empty(_ROOM, np.int64),
+        np.empty(5, np.int64),
+    )
+    when = np.empty(_MOST_VISITS)
+    written = 0
+    for row in range(people.visits_per_day.shape[0]):
+        start(state, seed, people.first + row)
+        mind.tastes[:] = people.tastes[row]
+        mind.counts[:] = 0
+        for day in range(days):
+            if uniform(state) < rules.drift:
+                category = below(state, shelf.first.shape[0] - 1)
+                mind.tastes[below(state, n_tastes)] = category
+            rate = people.visits_per_day[row] * weekdays[(weekday + day) % 7]
+            if _first_due(mind, day) >= 0:
+                rate += _NEED
+            visits = min(poisson(state, rate), _MOST_VISITS)
+            for visit in range(visits):
+                when[visit] = _hour(state, hours)
+            when[:visits].sort()
+            for visit in range(visits):
+                time = day * MICROSECONDS_PER_DAY + int(when[visit] * MICROSECONDS_PER_DAY / 24)
+                written = _visit(
+                    state, people, row, shelf, rules, mind, day, days, time, actions, written
+                )
+    return written
+
+
+@helper
+def _visit(
+    state: State,
+    people: People,
+    row: int,
+    shelf: Shelf,
+    rules: _Rules,
+    mind: _Mind,
+    day: int,
+    days: int,
+    time: int,
+    actions: Actions,
+    written: int,
+) -> int:
+    counts = mind.counts
+    person = people.first + row
+    device = below(state, people.devices[row])
+    logged_in = people.known[row] and uniform(state) < rules.login
+    if day - counts[_CART_DAY] > _CART_DAYS:
+        counts[_IN_CART] = 0
+    written = _note(actions, written, person, time, _PAGE, NO_CODE, 0, -1, device, logged_in)
+    for _ in range(geometric(state, rules.views)):
+        time += 1 + int(exponential(state, _PAUSE))
+        due = _first_due(mind, day)
+        needed = due >= 0 and uniform(state) < _NEED_VIEW
+        item = mind.due[due] if needed else _look(state, shelf, rules, mind, day)
+        written = _note(actions, written, person, time, _VIEW, item, 0, -1, device, logged_in)
+        _remember(mind, state, item)
+        chance = _NEED_CART if needed else rules.cart * people.appetite[row]
+        if (
+            uniform(state) < chance
+            and _in_stock(shelf, item, day)
+            and counts[_IN_CART] < _ROOM
+            and not _in_cart(mind, item)
+        ):
+            time += 1 + int(exponential(state, _PAUSE))
+            written = _note(actions, written, person, time, _CART, item, 1, -1, device, logged_in)
+            mind.cart[counts[_IN_CART]] = item
+            counts[_IN_CART] += 1
+            counts[_CART_DAY] = day
+    if counts[_IN_CART] == 0 or uniform(state) >= rules.checkout:
+        return written
+    logged_in = people.known[row]
+    time += 1 + int(exponential(state, _PAUSE))
+    written = _note(actions, written, person, time, _CHECKOUT, NO_CODE, 0, -1, device, logged_in)
+    if uniform(state) >= rules.order:
+        return written
+    time += 1 + int(exponential(state, _PAUSE))
+    return int(
+        _order(
+            state, shelf, rules, mind, day, days, time, actions, written, person, device, logged_in
+        )
+    )
+
+
+@helper
+def _order(
+    state: State,
+    shelf: Shelf,
+    rules: _Rules,
+    mind: _Mind,
+    day: int,
+    days: int,
+    time: int,
+    actions: Actions,
+    written: int,
+    person: int,
+    device: int,
+    logged_in: bool,
+) -> int:
+    """Order what of the cart is in stock, and perhaps send it back."""
+    counts = mind.counts
+    begun = written
+    for place in range(counts[_IN_CART]):
+        item = mind.cart[place]
+        if _in_stock(shelf, item, day):
+            units = 2 if uniform(state) < _SECOND_UNIT else 1
+            written = _note(
+                actions, written, person, time, _ORDER, item, units, counts[_ORDERS], device,
+                logged_in,
+            )  # fmt: skip
+            _need_again(state, shelf, mind, item, day)
+    counts[_IN_CART] = 0
+    if written == begun:
+        return written
+    if uniform(state) < rules.refund:
+        back = time + MICROSECONDS_PER_DAY
+        back += int(uniform(state) * (_REFUND_DAYS - 1) * MICROSECONDS_PER_DAY)
+        if back < days * MICROSECONDS_PER_DAY and written <= actions.item.shape[0]:
+            for place in range(begun, written):
+                item, units = actions.item[place], actions.quantity[place]
+                written = _note(
+                    actions, written, person, back, _REFUND, item, units, counts[_ORDERS], device,
+                    logged_in,
+                )  # fmt: skip
+    counts[_ORDERS] += 1
+    return written
+
+
+@helper
+def _note(
+    actions: Actions,
+    at: int,
+    person: int,
+    time: int,
+    name: int,
+    item: int,
+    quantity: int,
+    order: int,
+    device: int,
+    logged_in: bool,
+) -> int:
+    if at < actions.person.shape[0]:
+        actions.person[at] = person
+        actions.time[at] = time
+        actions.name[at] = name
+        actions.item[at] = item
+        actions.quantity[at] = quantity
+        actions.order[at] = order
+        actions.device[at] = device
+        actions.logged_in[at] = logged_in
+    return at + 1
+
+
+@helper
+def _hour(state: State, hours: FloatArray) -> float:
+    """A time of day, in hours."""
+    drawn = uniform(state)
+    hour = 0
+    while hours[hour] <= drawn and hour < hours.shape[0] - 1:
+        hour += 1
+    minute: float = uniform(state)
+    return hour + minute
+
+
+@helper
+def _look(state: State, shelf: Shelf, rules: _Rules, mind: _Mind, day: int) -> int:
+    """The next item looked at: one known already, or one of a liked category by popularity."""
+    if mind.counts[_KNOWN] > 0 and uniform(state) < rules.repeat:
+        return int(mind.known[below(state, mind.counts[_KNOWN])])
+    liked = 0
+    while liked < mind.tastes.shape[0] - 1 and uniform(state) < _NEXT_TASTE:
+        liked += 1
+    category = mind.tastes[liked]
+    item = _popular(shelf, category, uniform(state))
+    return int(item if shelf.launch[item] <= day else shelf.first[category])
+
+
+@helper
+def _popular(shelf: Shelf, category: int, drawn: float) -> int:
+    """The item of a category at this share of its interest."""
+    low, high = shelf.first[category], shelf.first[category + 1] - 1
+    while low < high:
+        middle = (low + high) // 2
+        if shelf.popularity[middle] > drawn:
+            high = middle
+        else:
+            low = middle + 1
+    return int(low)
+
+
+@helper
+def _remember(mind: _Mind, state: State, item: int) -> None:
+    """Keep an item in mind; a full mind forgets one at random."""
+    known = mind.counts[_KNOWN]
+    if known < _ROOM:
+        mind.known[known] = item
+        mind.counts[_KNOWN] = known + 1
+    else:
+        mind.known[below(state, _ROOM)] = item
+
+
+@helper
+def _in_stock(shelf: Shelf, item: int, day: int) -> bool:
+    gone = shelf.out_from[item] <= day < shelf.out_until[item]
+    return shelf.launch[item] <= day and not gone
+
+
+@helper
+def _in_cart(mind: _Mind, item: int) -> bool:
+    for place in range(mind.counts[_IN_CART]):  # noqa: SIM110 - compiled
+        if mind.cart[place] == item:
+            return True
+    return False
+
+
+@helper
+def _first_due(mind: _Mind, day: int) -> int:
+    """Place of something that is needed again by now; -1 = nothing."""
+    for place in range(mind.counts[_DUE]):
+        if mind.due_day[place] <= day:
+            return place
+    return -1
+
+
+@helper
+def _need_again(state: State, shelf: Shelf, mind: _Mind, item: int, day: int) -> None:
+    """An ordered item that is used up will be needed after about its interval."""
+    if shelf.interval[item] == 0:
+        return
+    next_day = day + int(shelf.interval[item] * (0.8 + 0.4 * uniform(state)) + 0.5)
+    for place in range(mind.counts[_DUE]):
+        if mind.due[place] == item:
+            mind.due_day[place] = next_day
+            return
+    if mind.counts[_DUE] < _ROOM:
+        mind.due[mind.counts[_DUE]] = item
+        mind.due_day[mind.counts[_DUE]] = next_day
+        mind.counts[_DUE] += 1
