@@ -142,7 +142,7 @@ def _data(ingested: Mapping[str, Any], simulated: Mapping[str, Any]) -> list[dic
 
 
 def _recommender(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    k, baseline, champion = config["k"], config["baseline"], metrics["champion"]
+    k, baseline, champion = config["k"], metrics["baseline"], metrics["champion"]
     models = sorted(metrics["models"], key=lambda m: -m["metrics"][f"ndcg_at_{k}.all"]["estimate"])
     names = {"all": "all targets", "repeat": "bought before", "novel": "never bought before"}
     dots = [

@@ -8,10 +8,9 @@ cut-off. The champion's test figures are therefore figures of a model that was n
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,40 +20,25 @@ from features.arrays import CodeArray, FloatArray
 from features.errors import InputError
 from features.histories.histories import AsOf, Histories
 from features.tables import TIMESTAMP
-from training.metrics.intervals import holm, resample_persons
-from training.metrics.ranking import (
-    coverage_at_k,
-    exposure_gini,
-    ndcg_at_k,
-    precision_at_k,
-    recall_at_k,
-)
-from training.recommender_comparison import ModelResult, RecommenderComparison, Trial
+from training.metrics.ranking import ndcg_at_k
+from training.recommender_comparison import RecommenderComparison, Trial
 from training.recommender_config import RecommenderTrainingConfig
+from training.recommender_results import (
+    Scores,
+    best_single,
+    mean_value,
+    metric_names,
+    model_results,
+    score,
+)
 from training.recommenders.attributes import ItemAttributes
 from training.recommenders.base import Recommender
 from training.recommenders.registry import RecommenderConfig, build
 from training.splits import TimeSplits, time_splits
 from training.test_values import TestValues, values_table
-from training.windows import TARGETS, Window, event_codes, population_of, window_at
-
-_METRICS: Final = {"ndcg": ndcg_at_k, "recall": recall_at_k, "precision": precision_at_k}
+from training.windows import Window, event_codes, population_of, window_at
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, eq=False)
-class _Scores:
-    """One model on several windows.
-
-    Attributes:
-        values: shape (n_persons, n_cutoffs, n_metrics x n_targets), NaN = not evaluated.
-        coverage, gini: means over the windows.
-    """
-
-    values: FloatArray
-    coverage: float
-    gini: float
 
 
 def fit_recommenders(
@@ -75,6 +59,7 @@ def fit_recommenders(
     Raises:
         InputError: too few interactions before the first validation cut-off, or no relevant item in some window.
         ConfigError: a setting that does not fit the data.
+        GateError: the champion fails a gate of its own.
 
     Invariants: events at or after `as_of` change nothing; the same input gives the same result.
     """
@@ -115,7 +100,7 @@ def estimates(
     for window in windows:
         lists = _lists(model, window, config)
         values.append(ndcg_at_k(lists, window.relevant["all"], k=config.k))
-        yield _mean(np.concatenate(values))
+        yield mean_value(np.concatenate(values))
 
 
 def judge_on_test(
@@ -138,6 +123,7 @@ def judge_on_test(
     Raises:
         InputError: no relevant item in some test window.
         ConfigError: a setting that does not fit the data.
+        GateError: the champion fails a gate of its own.
     """
     splits = _splits(config, as_of)
     chosen = _best_by_kind(trials)
@@ -145,14 +131,17 @@ def judge_on_test(
     models = {
         kind: _fitted(trial.config, test[0].history, attributes) for kind, trial in chosen.items()
     }
-    scores = {kind: _score(model, test, config) for kind, model in models.items()}
+    scores = {kind: score(model, test, config) for kind, model in models.items()}
     champion = max(chosen, key=lambda kind: chosen[kind].ndcg)
     everything = histories.everyone(as_of)
+    model = _fitted(chosen[champion].config, everything, attributes)
+    model.require_usable()
     return RecommenderComparison(
         test_values=_test_values(scores[champion], histories, test, config),
-        results=_results(trials, chosen, scores, config),
+        results=model_results(trials, chosen, scores, config),
         champion=champion,
-        model=_fitted(chosen[champion].config, everything, attributes),
+        baseline=best_single(chosen, config),
+        model=model,
         populations=tuple(population_of(window, models[champion]) for window in test),
         validation=splits.validation,
         interactions=_interactions(everything, config),
@@ -170,29 +159,24 @@ def value_on_test(
 ) -> TestValues:
     """What a setting, fitted before the first test cut-off, is worth to each person. Arguments as in `judge_on_test`."""
     test = _windows(histories, config, _splits(config, as_of).test)
-    scores = _score(_fitted(setting, test[0].history, attributes), test, config)
+    scores = score(_fitted(setting, test[0].history, attributes), test, config)
     return _test_values(scores, histories, test, config)
 
 
 def _test_values(
-    scores: _Scores,
+    scores: Scores,
     histories: Histories,
     test: Sequence[Window],
     config: RecommenderTrainingConfig,
 ) -> TestValues:
     table = values_table(
         scores.values,
-        names=_names(config),
+        names=metric_names(config),
         units=pa.array(histories.person_ids, pa.string()),
         lists=pa.array([window.cutoff for window in test], TIMESTAMP),
         keys=(c.PERSON_ID, c.AS_OF),
     )
     return TestValues(table, scores.coverage)
-
-
-def _names(config: RecommenderTrainingConfig) -> list[str]:
-    """Of the metrics, in the order of the columns of `_Scores`."""
-    return [f"{metric}_at_{config.k}.{target}" for metric in _METRICS for target in TARGETS]
 
 
 def _splits(config: RecommenderTrainingConfig, as_of: datetime) -> TimeSplits:
@@ -242,11 +226,6 @@ def _fitted(
     return build(config).fit(history, attributes=attributes)
 
 
-def _mean(values: FloatArray) -> float:
-    """Mean of the evaluated; unevaluated persons do not even move the rounding."""
-    return float(np.mean(values[~np.isnan(values)]))
-
-
 def _best_by_kind(trials: Sequence[Trial]) -> dict[str, Trial]:
     """The best trial of each kind; the first of equals."""
     best: dict[str, Trial] = {}
@@ -260,68 +239,3 @@ def _best_by_kind(trials: Sequence[Trial]) -> dict[str, Trial]:
 def _lists(model: Recommender[Any], window: Window, config: RecommenderTrainingConfig) -> CodeArray:
     """Lists for everybody in the window, in the coding of the histories."""
     return model.recommend(window.history, k=config.k).codes_in(window.history.histories)
-
-
-def _score(
-    model: Recommender[Any], windows: Sequence[Window], config: RecommenderTrainingConfig
-) -> _Scores:
-    columns, coverage, gini = [], [], []
-    for window in windows:
-        ranked = model.recommend(window.history, k=config.k)
-        lists = ranked.codes_in(window.history.histories)
-        columns.append(
-            np.column_stack(
-                [
-                    metric(lists, window.relevant[target], k=config.k)
-                    for metric in _METRICS.values()
-                    for target in TARGETS
-                ]
-            )
-        )
-        shown = ranked.items[window.warm]
-        coverage.append(coverage_at_k(shown, n_items=model.n_items, k=config.k))
-        gini.append(exposure_gini(shown, n_items=model.n_items, k=config.k))
-    return _Scores(np.stack(columns, axis=1), float(np.mean(coverage)), float(np.mean(gini)))
-
-
-def _results(
-    trials: Sequence[Trial],
-    chosen: Mapping[str, Trial],
-    scores: Mapping[str, _Scores],
-    config: RecommenderTrainingConfig,
-) -> tuple[ModelResult, ...]:
-    names = _names(config)
-    headline = names.index(f"ndcg_at_{config.k}.all")
-    first = {kind: position * len(names) for position, kind in enumerate(scores)}
-    resampled = resample_persons(
-        np.concatenate([score.values for score in scores.values()], axis=2),
-        replicates=config.replicates,
-        rng=config.seed,
-        level=config.level,
-    )
-    differences = {
-        kind: resampled.difference(
-            first[kind] + headline, baseline=first[config.baseline] + headline
-        )
-        for kind in scores
-        if kind != config.baseline
-    }
-    adjusted = holm(np.array([difference.p_value for difference in differences.values()]))
-    p_values = dict(zip(differences, adjusted.tolist(), strict=True))
-    return tuple(
-        ModelResult(
-            kind=kind,
-            chosen=chosen[kind].config,
-            validation_ndcg=chosen[kind].ndcg,
-            trials=tuple(trial for trial in trials if trial.config.kind == kind),
-            metrics={
-                name: resampled.interval(first[kind] + column) for column, name in enumerate(names)
-            },
-            ndcg_by_cutoff=tuple(_mean(week) for week in score.values[:, :, headline].T),
-            coverage=score.coverage,
-            gini=score.gini,
-            difference=differences.get(kind),
-            adjusted_p_value=p_values.get(kind),
-        )
-        for kind, score in scores.items()
-    )

@@ -28,6 +28,19 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class PairedDifference:
+    """A model minus a reference on one metric.
+
+    Attributes:
+        difference: paired by person, with its interval.
+        adjusted_p_value: its p-value, adjusted by Holm over all models compared with the reference on the metric.
+    """
+
+    difference: Difference
+    adjusted_p_value: float
+
+
+@dataclass(frozen=True)
 class ModelResult:
     """One kind of model: what was chosen, and how it did on the test weeks.
 
@@ -42,6 +55,7 @@ class ModelResult:
         gini: Gini coefficient of item exposure, mean over test cut-offs.
         difference: nDCG@k on all targets minus the baseline's, paired by person; None for the baseline itself.
         adjusted_p_value: its p-value, adjusted by Holm over all models compared with the baseline.
+        differences: from each reference (kind), for each metric.
     """
 
     kind: str
@@ -54,6 +68,7 @@ class ModelResult:
     gini: float
     difference: Difference | None
     adjusted_p_value: float | None
+    differences: Mapping[str, Mapping[str, PairedDifference]]
 
 
 @dataclass(frozen=True)
@@ -63,6 +78,7 @@ class RecommenderComparison:
     Attributes:
         results: one per kind, in the order of the config.
         champion: kind with the best validation nDCG.
+        baseline: kind the others are compared with.
         model: the champion's setting, fitted on everything before `as_of`.
         populations: one per test cut-off, oldest first.
         validation: validation cut-offs.
@@ -73,6 +89,7 @@ class RecommenderComparison:
 
     results: tuple[ModelResult, ...]
     champion: str
+    baseline: str
     model: Recommender[Any]
     populations: tuple[Population, ...]
     validation: tuple[datetime, ...]
@@ -89,6 +106,8 @@ class RecommenderComparison:
             "as_of": self.as_of.isoformat(),
             "validation_cutoffs": [cutoff.isoformat() for cutoff in self.validation],
             "champion": self.champion,
+            "baseline": self.baseline,
+            "champion_figures": dict(self.model.figures()),
             "interactions": self.interactions,
             "items": self.model.n_items,
             "populations": [
@@ -144,4 +163,8 @@ def _plain(result: ModelResult) -> dict[str, Any]:
         "gini": result.gini,
         "difference": None if result.difference is None else asdict(result.difference),
         "adjusted_p_value": result.adjusted_p_value,
+        "differences": {
+            reference: {name: asdict(found) for name, found in by_metric.items()}
+            for reference, by_metric in result.differences.items()
+        },
     }

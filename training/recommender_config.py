@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -13,6 +13,9 @@ from training.recommenders.registry import (
     require_equal_trials,
     with_interactions,
 )
+
+BEST_SINGLE: Final = "best_single"
+"""Stands for the best model that does not combine others."""
 
 
 class RecommenderTrainingConfig(BaseConfig):
@@ -30,7 +33,14 @@ class RecommenderTrainingConfig(BaseConfig):
     """Event weights of every candidate that does not name its own; null = one per purchase."""
 
     baseline: str = "buy_again"
-    """Kind of model the others are compared with."""
+    """Kind of model the others are compared with; `best_single` = of those that do not combine others, the one that is best
+    on the validation weeks."""
+
+    also_against: tuple[str, ...] = ()
+    """Further kinds that every other one is compared with."""
+
+    discovery: bool = False
+    """Whether lists without a person's own items are judged too, on novel targets."""
 
     target_events: tuple[EventName, ...] = Field(default=("purchase",), min_length=1)
     """An item with one of these events inside a window is relevant."""
@@ -63,8 +73,10 @@ class RecommenderTrainingConfig(BaseConfig):
     def _check_budget(self) -> Self:
         require_equal_trials(self.candidates, trials=self.trials)
         kinds = {candidate.kind for candidate in self.candidates}
-        if self.baseline not in kinds:
-            raise ValueError(f"baseline '{self.baseline}' is not among the candidates")
+        named = () if self.baseline == BEST_SINGLE else (self.baseline,)
+        for name in (*named, *self.also_against):
+            if name not in kinds:
+                raise ValueError(f"baseline '{name}' is not among the candidates")
         return self
 
     def settings(self) -> list[RecommenderConfig]:

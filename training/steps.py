@@ -68,7 +68,7 @@ def train_recommender(project: Project, config: RecommenderTrainingConfig) -> Ru
         figures |= {
             "champion": comparison.champion,
             "test_ndcg": champion.metrics[headline].estimate,
-            "baseline_ndcg": comparison.result(config.baseline).metrics[headline].estimate,
+            "baseline_ndcg": comparison.result(comparison.baseline).metrics[headline].estimate,
             "interactions": comparison.interactions,
             TRACKED: comparison.tracked(),
             CURVES: comparison.curves(),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from features.config import load_config, validate
-from features.errors import ConfigError, InputError
+from features.errors import ConfigError, GateError, InputError
 from features.run import to_json
 from training.fit_recommender import fit_recommenders
 from training.recommender_config import RecommenderTrainingConfig
@@ -140,6 +140,58 @@ def test_models_know_nothing_after_the_first_test_cutoff(shop):
     assert "young" in result.model.item_ids
 
 
+def test_the_best_single_model_can_be_the_baseline_and_every_pair_has_its_interval(shop):
+    purchases, histories, closes = shop
+    blends = [
+        {
+            "kind": "blend",
+            "members": [{"share": 1, "model": {"kind": "item_neighbours", "similarity": "cosine"}}],
+            "depth": depth,
+        }
+        for depth in (50, 100)
+    ]
+    config = _config(
+        baseline="best_single",
+        also_against=["als"],
+        discovery=True,
+        candidates=CONTENT["candidates"] + blends,
+    )
+    found = fit_recommenders(histories(purchases), config, as_of=closes)
+    # a blend of that model alone is as good, but combines: it is no reference
+    assert found.baseline == "item_neighbours"
+    best, als, popular = (found.result(k) for k in ("item_neighbours", "als", "recent_popular"))
+    assert set(best.differences) == {"als"}
+    assert set(als.differences) == {"item_neighbours"}
+    assert set(popular.differences) == {"item_neighbours", "als"}
+    names = set(popular.metrics)
+    assert len(names) == 4 * 3 + 1
+    for reference in (best, als):
+        pairs = popular.differences[reference.kind]
+        assert set(pairs) == names
+        for name, pair in pairs.items():
+            here, there = popular.metrics[name].estimate, reference.metrics[name].estimate
+            assert pair.difference.estimate == pytest.approx(here - there, abs=1e-12)
+            assert pair.adjusted_p_value >= pair.difference.p_value or np.isnan(
+                pair.difference.p_value
+            )
+    assert popular.difference == popular.differences["item_neighbours"]["ndcg_at_4.all"].difference
+    # a list that need not hold own items finds more new ones
+    assert best.metrics["ndcg_at_4.discovery"].estimate > best.metrics["ndcg_at_4.novel"].estimate
+
+
+def test_a_champion_that_fails_its_own_gate_stops_the_training(shop, monkeypatch):
+    purchases, histories, closes = shop
+
+    def refuse(self):
+        raise GateError("model", "is off", rule="it may not be", next_step="Look.")
+
+    monkeypatch.setattr(
+        "training.recommenders.item_neighbours.ItemNeighbours.require_usable", refuse
+    )
+    with pytest.raises(GateError, match=r"model: is off; it may not be\. Look\."):
+        fit_recommenders(histories(purchases), _config(), as_of=closes)
+
+
 def test_repeat_and_novel_split_the_hits(comparison):
     """Buy-again lists hold items of the person's past, so none of their hits is novel."""
     metrics = comparison.result("buy_again").metrics
@@ -151,8 +203,8 @@ def test_figures_are_plain_and_complete(comparison):
     text = to_json(comparison.metrics())
     assert f'"champion": "{comparison.champion}"' in text
     flat = comparison.tracked()
-    # per model: 3 metrics x 3 targets x (estimate, low, high), validation, coverage, Gini
-    assert len(flat) == 4 * (3 * 3 * 3 + 3)
+    # per model: (3 metrics + precision at 1) x 3 targets x (estimate, low, high), validation, coverage, Gini
+    assert len(flat) == 4 * (4 * 3 * 3 + 3)
     assert not any("@" in name for name in flat)
     assert comparison.parameters()["buy_again.half_life_days"] == "60.0"
 
@@ -180,6 +232,7 @@ def test_an_empty_window_is_refused(shop):
     [
         ({"trials": 3}, "2 candidates of kind 'recent_popular', but trials is 3"),
         ({"baseline": "last_viewed"}, "baseline 'last_viewed' is not among the candidates"),
+        ({"also_against": ["best_single"]}, "baseline 'best_single' is not among the candidates"),
         (
             {"candidates": [{"kind": "buy_again"}] * 2},
             "candidate 2 repeats an earlier one",
@@ -187,7 +240,7 @@ def test_an_empty_window_is_refused(shop):
         ({"candidates": [{"kind": "bprr"}]}, "candidates.0"),
         ({"candidates": [{"kind": "als", "factor": 3}]}, "did you mean 'factors'"),
     ],
-    ids=["unequal trials", "baseline", "twice", "kind", "misspelt"],
+    ids=["unequal trials", "baseline", "reference", "twice", "kind", "misspelt"],
 )
 def test_bad_configs_are_refused(changes, message):
     with pytest.raises(ConfigError, match=message):
@@ -203,5 +256,5 @@ def test_shared_weights_reach_candidates_that_name_none():
 def test_the_demo_config_is_valid_and_gives_every_model_the_same_trials():
     path = ROOT / "configs" / "complete_journey" / "recommender.yaml"
     config = load_config(RecommenderTrainingConfig, path)
-    assert len(config.candidates) == 4 * config.trials
+    assert len(config.candidates) == 7 * config.trials
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 25

@@ -16,9 +16,16 @@ from features.arrays import CodeArray, ScoreArray
 from features.config import BaseConfig
 from training.recommenders.attributes import ItemAttributes
 from training.recommenders.base import ModelConfig, Recommender
+from training.recommenders.members import (
+    build_members,
+    fit_members,
+    known_items,
+    restore_members,
+    states,
+)
 from training.recommenders.observed import Observed
 from training.recommenders.relations import entries
-from training.recommenders.single import SingleConfig, build_single
+from training.recommenders.single import SingleConfig
 from training.recommenders.top_k import Eligible, top_k_sparse
 
 
@@ -51,21 +58,18 @@ class Blend(Recommender[BlendConfig]):
 
     def __init__(self, config: BlendConfig) -> None:
         super().__init__(config)
-        self._members = [build_single(member.model) for member in config.members]
+        self._members = build_members(member.model for member in config.members)
+        self._attributes: ItemAttributes | None = None
 
     def _catalogue(self, item_ids: Any, attributes: ItemAttributes | None) -> Any:
         """The items any member knows."""
-        known = {i for member in self._members for i in member._catalogue(item_ids, attributes)}
-        return np.array(sorted(known), dtype=object)
+        return known_items(self._members, item_ids, attributes)
 
     def _fit_attributes(self, attributes: ItemAttributes) -> None:
-        for member in self._members:
-            member._fit_attributes(attributes)
+        self._attributes = attributes
 
     def _fit(self, observed: Observed) -> None:
-        for member in self._members:
-            member._item_ids = self.item_ids
-            member._fit(observed.under(member.config))
+        fit_members(self._members, observed, item_ids=self.item_ids, attributes=self._attributes)
 
     def _rank(self, observed: Observed, k: int, eligible: Eligible) -> tuple[CodeArray, ScoreArray]:
         blended = sp.csr_matrix((len(observed), observed.n_items), dtype=np.float32)
@@ -77,15 +81,7 @@ class Blend(Recommender[BlendConfig]):
         return top_k_sparse(blended, k=k, eligible=eligible)
 
     def _state(self) -> Mapping[str, npt.NDArray[Any]]:
-        return {
-            f"{number}.{name}": array
-            for number, member in enumerate(self._members)
-            for name, array in member._state().items()
-        }
+        return states(self._members)
 
     def _restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-        for number, member in enumerate(self._members):
-            member._item_ids = self.item_ids
-            prefix = f"{number}."
-            own = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
-            member._restore(own)
+        restore_members(self._members, arrays, item_ids=self.item_ids)

@@ -13,10 +13,20 @@ from training.bundle import read_bundle
 from training.recommenders.base import Recommender
 from training.recommenders.blend import Blend, BlendConfig
 from training.recommenders.single import SINGLE_RECOMMENDERS, AnySingleConfig
+from training.recommenders.two_stage import TwoStage, TwoStageConfig
 
-RecommenderConfig = Annotated[AnySingleConfig | BlendConfig, Field(discriminator="kind")]
+RecommenderConfig = Annotated[
+    AnySingleConfig | BlendConfig | TwoStageConfig, Field(discriminator="kind")
+]
 
-RECOMMENDERS: Final[dict[str, type[Recommender[Any]]]] = {**SINGLE_RECOMMENDERS, "blend": Blend}
+RECOMMENDERS: Final[dict[str, type[Recommender[Any]]]] = {
+    **SINGLE_RECOMMENDERS,
+    "blend": Blend,
+    "two_stage": TwoStage,
+}
+
+_INNER: Final = {"blend": "members", "two_stage": "sources"}
+"""Where a config holds models of its own."""
 
 
 def build(config: RecommenderConfig) -> Recommender[Any]:
@@ -27,7 +37,7 @@ def build(config: RecommenderConfig) -> Recommender[Any]:
 def with_interactions(
     config: RecommenderConfig, *, weights: Mapping[str, float] | None, half_life_days: float | None
 ) -> RecommenderConfig:
-    """A config with shared event weights and half-life where it names none; so for the members of a blend."""
+    """A config with shared event weights and half-life where it names none; so for the models inside it."""
     shared = {"weights": weights, "half_life_days": half_life_days}
     own = {
         name: value
@@ -35,19 +45,20 @@ def with_interactions(
         if value is not None and name not in config.model_fields_set
     }
     changed = config.model_copy(update=own)
-    if not isinstance(changed, BlendConfig):
+    if config.kind not in _INNER:
         return changed
-    members = tuple(
-        member.model_copy(
+    parts = getattr(changed, _INNER[config.kind])
+    inner = tuple(
+        part.model_copy(
             update={
                 "model": with_interactions(
-                    member.model, weights=weights, half_life_days=half_life_days
+                    part.model, weights=weights, half_life_days=half_life_days
                 )
             }
         )
-        for member in changed.members
+        for part in parts
     )
-    return changed.model_copy(update={"members": members})
+    return changed.model_copy(update={_INNER[config.kind]: inner})
 
 
 def require_equal_trials(candidates: Sequence[RecommenderConfig], *, trials: int) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from features.config import validate
 from features.errors import InputError
+from training.ranker.config import BoosterConfig, LearningConfig
 from training.recommender_config import RecommenderTrainingConfig
 from training.recommenders.als import Als, AlsConfig
 from training.recommenders.attributes import ItemAttributes
@@ -30,6 +31,7 @@ from training.recommenders.co_purchase import (
 )
 from training.recommenders.content import Content, ContentConfig
 from training.recommenders.ease import Ease, EaseConfig
+from training.recommenders.first_stage import SourceConfig
 from training.recommenders.item_neighbours import ItemNeighbours, ItemNeighboursConfig
 from training.recommenders.last_viewed import LastViewed, LastViewedConfig
 from training.recommenders.next_basket import NextBasket, NextBasketConfig
@@ -39,6 +41,7 @@ from training.recommenders.registry import RECOMMENDERS, build, load
 from training.recommenders.reminders import Reminders, RemindersConfig
 from training.recommenders.sequential_rules import SequentialRules, SequentialRulesConfig
 from training.recommenders.session_neighbours import SessionNeighbours, SessionNeighboursConfig
+from training.recommenders.two_stage import TwoStage, TwoStageConfig
 
 PURCHASES = {"purchase": 1.0}
 TOGETHER = {"gap_days": 10.0, "minimum_baskets": 1}
@@ -53,7 +56,7 @@ CASES = {
     BuyAgain: BuyAgainConfig(half_life_days=20),
     Reminders: RemindersConfig(),
     BasketShare: BasketShareConfig(popularity=0.02),
-    NextBasket: NextBasketConfig(neighbours=3, maximum_persons=12),
+    NextBasket: NextBasketConfig(neighbours=3, max_persons=12),
     ItemNeighbours: ItemNeighboursConfig(neighbours=6, minimum_persons=2),
     SessionNeighbours: SessionNeighboursConfig(gap_days=10),
     SequentialRules: SequentialRulesConfig(gap_days=10, steps=10, fade=1.0),
@@ -68,6 +71,15 @@ CASES = {
             MemberConfig(share=1.0, model=BuyAgainConfig()),
             MemberConfig(share=0.5, model=ItemNeighboursConfig(minimum_persons=2)),
         )
+    ),
+    TwoStage: TwoStageConfig(
+        sources=(
+            SourceConfig(model=BasketShareConfig(popularity=0.02)),
+            SourceConfig(model=ItemNeighboursConfig(neighbours=6, minimum_persons=2)),
+        ),
+        popular=5,
+        learning=LearningConfig(cutoffs=2, every_days=14, horizon_days=8),
+        booster=BoosterConfig(n_trees=20, n_leaves=4, min_child_rows=2, n_jobs=1),
     ),
 }
 """One setting per model, fit for the small shop of purchases."""
@@ -328,6 +340,7 @@ FLOORS = {
     "bpr": 0.8,
     "ease": 0.9,
     "blend": 0.9,
+    "two_stage": 0.7,
 }
 """Share of a list that fits the person's taste, which half of the items does by chance."""
 

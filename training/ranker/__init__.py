@@ -1,0 +1,1 @@
+"""The second stage of a recommender: candidates in, purchase probabilities out."""
