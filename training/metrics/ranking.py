@@ -12,9 +12,12 @@ and one list has to serve both. So `repeat` plus `novel` hits are the `all` hits
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
+import numba
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from features.arrays import BoolArray, CodeArray, FloatArray, IntArray
 
@@ -36,41 +39,33 @@ class Relevant:
     @classmethod
     def from_pairs(cls, row: npt.ArrayLike, item: npt.ArrayLike, *, n_rows: int) -> Relevant:
         """From (row, item) pairs in any order; repeated pairs count once."""
-        rows, items = np.asarray(row, np.int64), np.asarray(item, np.int64)
-        width = 1 + items.max(initial=0)
-        key = np.unique(rows * width + items)
-        return cls(key // width, key % width, n_rows)
+        items = np.asarray(item, np.int64)
+        shape = (n_rows, 1 + items.max(initial=0))
+        held = np.ones(len(items), np.bool_)
+        pairs = sp.coo_matrix((held, (np.asarray(row, np.int64), items)), shape=shape).tocsr()
+        pairs.sum_duplicates()
+        rows = np.repeat(np.arange(n_rows), np.diff(pairs.indptr))
+        return cls(rows, pairs.indices.astype(np.int64), n_rows)
 
     def where(self, keep: BoolArray) -> Relevant:
         """The pairs chosen by a mask, shape (n_pairs,)."""
         return Relevant(self.row[keep], self.item[keep], self.n_rows)
 
+    @cached_property
+    def offsets(self) -> IntArray:
+        """Pairs of row r are `offsets[r]:offsets[r + 1]`, shape (n_rows + 1,)."""
+        return np.searchsorted(self.row, np.arange(self.n_rows + 1))
+
     def counts(self) -> IntArray:
         """Number of relevant items per person, shape (n_rows,)."""
-        return np.bincount(self.row, minlength=self.n_rows).astype(np.int64)
-
-    def contains(self, row: IntArray, item: IntArray) -> BoolArray:
-        """Whether each (row, item) pair is relevant; an item of -1 never is."""
-        wanted, keys = self._keys(row, item)
-        if len(wanted) == 0:
-            return np.zeros(np.shape(item), np.bool_)
-        place = np.minimum(np.searchsorted(wanted, keys), len(wanted) - 1)
-        found: BoolArray = (wanted[place] == keys) & (item >= 0)
-        return found
+        return np.diff(self.offsets)
 
     def among(self, row: IntArray, item: IntArray | CodeArray) -> BoolArray:
         """Whether each relevant pair is one of the given pairs, shape (n_pairs,)."""
-        wanted, keys = self._keys(row[item >= 0], item[item >= 0])
-        place = np.searchsorted(wanted, keys)
-        place, keys = place[place < len(wanted)], keys[place < len(wanted)]
-        found = np.zeros(len(wanted), np.bool_)
-        found[place[wanted[place] == keys]] = True
-        return found
-
-    def _keys(self, row: IntArray, item: IntArray | CodeArray) -> tuple[IntArray, IntArray]:
-        """One number per pair, rising for the relevant pairs."""
+        known = item >= 0
         width = 1 + max(self.item.max(initial=0), np.max(item, initial=0))
-        return self.row * width + self.item, row * width + item
+        found: BoolArray = np.isin(self.row * width + self.item, row[known] * width + item[known])
+        return found
 
 
 def hits(recommended: CodeArray, relevant: Relevant, *, k: int) -> BoolArray:
@@ -91,9 +86,7 @@ def hits(recommended: CodeArray, relevant: Relevant, *, k: int) -> BoolArray:
         raise ValueError(f"k is {k}; lists hold {recommended.shape[1]} items, so 1 <= k is needed")
     if len(recommended) != relevant.n_rows:
         raise ValueError(f"{len(recommended)} lists for {relevant.n_rows} rows of relevant items")
-    item = recommended[:, :k].astype(np.int64)
-    row = np.broadcast_to(np.arange(len(item))[:, None], item.shape)
-    return relevant.contains(row, item)
+    return _found(recommended[:, :k], relevant.offsets, relevant.item)
 
 
 def precision_at_k(recommended: CodeArray, relevant: Relevant, *, k: int) -> FloatArray:
@@ -260,6 +253,21 @@ def popularity_bias(recommended: CodeArray, popularity: FloatArray, *, k: int) -
 def _exposures(recommended: CodeArray, *, n_items: int, k: int) -> IntArray:
     shown = recommended[:, :k]
     return np.bincount(shown[shown >= 0], minlength=n_items).astype(np.int64)
+
+
+@numba.njit(cache=True, nogil=True)
+def _found(recommended: CodeArray, offsets: IntArray, item: IntArray) -> BoolArray:
+    """Whether each recommended item is among the row's own: few enough that looking at each without a branch is fastest."""
+    found = np.zeros(recommended.shape, np.bool_)
+    for row in range(recommended.shape[0]):
+        own = item[offsets[row] : offsets[row + 1]]
+        for rank in range(recommended.shape[1]):
+            wanted = recommended[row, rank]
+            same = False
+            for place in range(len(own)):
+                same |= own[place] == wanted
+            found[row, rank] = same
+    return found
 
 
 def _evaluated(values: npt.NDArray[np.float64], relevant: Relevant) -> FloatArray:
