@@ -86,7 +86,8 @@ def hits(recommended: CodeArray, relevant: Relevant, *, k: int) -> BoolArray:
         raise ValueError(f"k is {k}; lists hold {recommended.shape[1]} items, so 1 <= k is needed")
     if len(recommended) != relevant.n_rows:
         raise ValueError(f"{len(recommended)} lists for {relevant.n_rows} rows of relevant items")
-    return _found(recommended[:, :k], relevant.offsets, relevant.item)
+    found: BoolArray = _found(recommended[:, :k], relevant.offsets, relevant.item)
+    return found
 
 
 def precision_at_k(recommended: CodeArray, relevant: Relevant, *, k: int) -> FloatArray:
