@@ -37,6 +37,9 @@ class EligibilityConfig(BaseConfig):
     require_price: bool = True
     """An item without a price above zero is not advertised; false for content, which has none."""
 
+    require_availability: bool = True
+    """An item of unknown availability is not advertised; false for content, which has none."""
+
 
 class FrequencyConfig(BaseConfig):
     """A rolling cap on contacts per person."""

@@ -123,7 +123,7 @@ def _removed_from_shelf(shelf: Shelf, eligibility: EligibilityConfig) -> dict[st
         NOT_IN_CATALOG: np.zeros(len(shelf), np.bool_),
         SUPPRESSED: shelf.suppressed,
         BLOCKED_CATEGORY: np.isin(shelf.category, eligibility.blocked_categories),
-        NOT_IN_STOCK: ~shelf.in_stock,
+        NOT_IN_STOCK: ~shelf.in_stock & (eligibility.require_availability | ~shelf.stock_unknown),
         NO_PRICE: ~(shelf.price > 0),
     }
 

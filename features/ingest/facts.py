@@ -18,6 +18,7 @@ from features.contracts import TableContract
 from features.engines.base import Engine
 from features.engines.registry import open_engine
 from features.errors import InputError
+from features.ingest.content_ids import name_content
 from features.ingest.deliveries import deliveries_table, plan_deliveries
 from features.ingest.identity import all_merges
 from features.ingest.ingestion import Ingested, ingest_events
@@ -195,8 +196,12 @@ def _events_and_feed(
         of_feed=check_feed(feed) if feed else (),
     )
     quality.require()
+    content = None
     if feed is not None:
         events = _under_feed_ids(events, feed.items, config.item_ids)
+        if config.item_ids.match_pages:
+            content = name_content(events, feed.items)
+            events = content.events
     items = _items_of_sales(events, config, engine) if feed is None else store(feed, events)
     return Facts(
         tables=(
@@ -215,6 +220,9 @@ def _events_and_feed(
         figures={
             **_counts(cleaned),
             "feed": items.figures,
+            "content_views": None
+            if content is None
+            else {"matched": content.matched, "unmatched": content.unmatched},
             "id_match_rate": _share_known(events, items.table(CATALOG)),
         },
     )

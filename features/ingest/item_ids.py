@@ -46,6 +46,9 @@ class ItemIdConfig(BaseConfig):
     match_on: Literal["id", "item_group_id"] = "id"
     """Which id of the feed events carry; a group stands for its first item."""
 
+    match_pages: bool = False
+    """Whether a page view without item id is a view of the item whose landing page it is: for articles, courses, features."""
+
     min_match_rate: float = Field(default=0.9, ge=0, le=1)
     """Share of item events whose id must be in the feed."""
 

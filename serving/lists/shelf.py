@@ -30,6 +30,7 @@ class Shelf:
         category: catalog category, "" when unknown.
         price: NaN when unknown.
         in_stock: availability is `in_stock`; unknown availability is not, but a shelf without that column has everything.
+        stock_unknown: its availability is not known.
         suppressed: held back by a check of the feed.
         touched: some event names the item.
         node: finest category of each item in a tree, -1 = none.
@@ -44,6 +45,7 @@ class Shelf:
     category: TextArray
     price: FloatArray
     in_stock: BoolArray
+    stock_unknown: BoolArray
     suppressed: BoolArray
     touched: BoolArray
     node: CodeArray
@@ -87,6 +89,7 @@ def build_shelf(
     n = len(ids)
     held = [name for name in (*category_levels, c.CATEGORY) if name in table.column_names]
     known = ItemAttributes.from_table(table, list(dict.fromkeys(held)))
+    availability = _texts(table, c.AVAILABILITY, missing=_IN_STOCK)
     node, parent = category_tree(known, tuple(category_levels))
     shelf = Shelf(
         item_ids=ids,
@@ -94,7 +97,8 @@ def build_shelf(
         title=_texts(table, c.TITLE),
         category=_texts(table, c.CATEGORY),
         price=_numbers(table, c.PRICE),
-        in_stock=_texts(table, c.AVAILABILITY, missing=_IN_STOCK) == _IN_STOCK,
+        in_stock=availability == _IN_STOCK,
+        stock_unknown=availability == "",
         suppressed=np.zeros(n, np.bool_) if suppressed is None else _among(ids, suppressed),
         touched=np.ones(n, np.bool_)
         if touched is None

@@ -88,6 +88,16 @@ def test_a_price_and_a_place_are_rules_only_where_they_are_asked_for(make_histor
     assert "free" in past.shelf.item_ids[sellable(past.shelf, config)].tolist()
 
 
+def test_content_has_neither_price_nor_stock(make_histories, day):
+    past = Past.of(make_histories(*ROWS).everyone(day(12)), catalog())
+    changes = {"require_price": False, "require_availability": False, "exclude_seen": True}
+    config = CONFIG.model_copy(update=changes)
+    found = removed(past, config, Near.everything(past.shelf, 2))
+    assert found["not_in_stock"] == [["ghost"], ["ghost"]]
+    assert found["seen"] == [["bread", "milk"], ["wine", "stale", "free"]]
+    assert list(found) == list(item_rule_names(config, limited=False))
+
+
 def test_what_was_only_looked_at_is_not_just_bought(make_histories, day):
     rows = [("a", 10, "milk", "t1", 1.0, "view"), ("b", 10, "milk", "t1", 1.0)]
     past = Past.of(make_histories(*rows).everyone(day(12)), catalog())

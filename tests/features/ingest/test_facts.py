@@ -157,3 +157,34 @@ def test_an_erased_person_does_not_come_back_with_the_same_files(shop):
     assert after.run_id != before.run_id
     assert after.read(EVENTS)[c.LINE].to_pylist() == [7]
     assert after.manifest["figures"]["events_of_erased"] == 4
+
+
+def test_articles_are_read_page_by_page(tmp_path):
+    """A content feed without prices: views carry addresses, unmatched ones are counted."""
+    (tmp_path / "events1.csv").write_text(
+        "time,event,cookie,page\n"
+        "2024-05-01T10:00:00,page_view,k1,https://site.example/one\n"
+        "2024-05-01T11:00:00,page_view,k1,/two?x=1\n"
+        "2024-05-02T11:00:00,page_view,k2,https://site.example/about\n"
+    )
+    (tmp_path / "feed.tsv").write_text(
+        "id\ttitle\tlink\timage_link\n"
+        + "".join(
+            f"{n}\tPart {n}\thttps://site.example/{n}\thttps://site.example/{n}.jpg\n"
+            for n in ("one", "two")
+        )
+    )
+    source = {**PROJECT["source"], "event_names": {"names": {"page_view": "page_view"}}}
+    source["columns"] = {
+        "time": "time",
+        "event_name": "event",
+        "anonymous_id": "cookie",
+        "page": "page",
+    }
+    feed = {**PROJECT["feed"], "vertical": "content"}
+    config = {**PROJECT, "source": source, "feed": feed, "item_ids": {"match_pages": True}}
+    (tmp_path / "project.yaml").write_text(yaml.safe_dump(config))
+    run = ingest(Project(tmp_path))
+    assert run.read(EVENTS)[c.ITEM_ID].to_pylist() == ["one", "two", None]
+    assert run.manifest["figures"]["content_views"] == {"matched": 2, "unmatched": 1}
+    assert run.read(CATALOG)[c.PRICE].null_count == 2
