@@ -186,7 +186,13 @@ def tune(plan: TuningPlan, tunable: Tunable, *, told: Told) -> Run:
         inputs=tunable.inputs,
         layer=_LAYER,
     )
-    track_tuning(run, folder=tunable.workspace.root, project=tunable.project, metric=tunable.metric)
+    track_tuning(
+        run,
+        folder=tunable.workspace.root,
+        project=tunable.project,
+        metric=tunable.metric,
+        description="\n".join(f"- {line}" for line in tuning_lines(run)),
+    )
     return run
 
 

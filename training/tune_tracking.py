@@ -16,7 +16,7 @@ _PARENT: Final = (
 )
 
 
-def track_tuning(run: Run, *, folder: Path, project: str, metric: str) -> None:
+def track_tuning(run: Run, *, folder: Path, project: str, metric: str, description: str) -> None:
     """Log a finished tuning and its trials, each once, however often it is called.
 
     A trial's estimates are one metric with a step per part, so that MLflow draws them as a curve; its tag `state` says
@@ -27,6 +27,7 @@ def track_tuning(run: Run, *, folder: Path, project: str, metric: str) -> None:
         folder: where the store is.
         project: tracking project.
         metric: name of what was tuned for.
+        description: Markdown shown with the tuning.
     """
     tracker, step = Tracker(folder, project), run.manifest["step"]
     figures = run.manifest["figures"]
@@ -36,6 +37,7 @@ def track_tuning(run: Run, *, folder: Path, project: str, metric: str) -> None:
         params=figures[PARAMETERS],
         metrics=figures[TRACKED],
         tags={"step": step, "config_hash": run.manifest["config_hash"]},
+        description=description,
         artifacts=run.path,
     )
     for trial in read_parquet(run.path / "trials.parquet").to_pylist():

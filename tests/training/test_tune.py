@@ -180,6 +180,7 @@ def test_mlflow_shows_trials_below_their_tuning(finished):
     project = client.get_experiment_by_name("shop").experiment_id
     (parent,) = client.search_runs([project], "tags.step = 'tune'")
     assert parent.data.params["champion"] == "als"
+    assert parent.data.tags["mlflow.note.content"].startswith("- als ")
     children = client.search_runs([project], f"tags.mlflow.parentRunId = '{parent.info.run_id}'")
     by_name = {child.info.run_name: child for child in children}
     stored = {f"{trial['entry']}.{trial['trial']:03d}": trial for trial in _trials(run)}
