@@ -63,7 +63,12 @@ RowProblem = Callable[[Row], str | None]
 
 
 def prepare_part(
-    part: str, persons: Iterable[str], rows_of: RowsOf, problem: RowProblem
+    part: str,
+    persons: Iterable[str],
+    rows_of: RowsOf,
+    problem: RowProblem,
+    *,
+    keys: tuple[int, ...],
 ) -> Prepared:
     """The rows of some persons; `persons` of the result counts those with at least one."""
     drops: Counter[str] = Counter()
@@ -75,15 +80,23 @@ def prepare_part(
         matched += bool(own)
         rows += own
     kept, refused = distinct_rows(rows, problem)
-    return Prepared(part, kept, matched, dict(sorted((drops + refused).items())))
+    return Prepared(part, kept, matched, dict(sorted((drops + refused).items())), keys=keys)
 
 
 def prepare_audience(
-    name: str, config: AudienceConfig, facts: ExportFacts, rows_of: RowsOf, problem: RowProblem
+    name: str,
+    config: AudienceConfig,
+    facts: ExportFacts,
+    rows_of: RowsOf,
+    problem: RowProblem,
+    *,
+    keys: tuple[int, ...],
 ) -> list[Prepared]:
     """The persons to contact, in the parts the config asks for, with warnings about parts too small."""
     parts = split_persons(facts, config)
-    found = [prepare_part(part, members, rows_of, problem) for part, members in parts.items()]
+    found = [
+        prepare_part(part, members, rows_of, problem, keys=keys) for part, members in parts.items()
+    ]
     sizes = [
         SegmentSize(prepared.part or name, len(parts[prepared.part]), prepared.persons)
         for prepared in found

@@ -53,6 +53,7 @@ class Prepared:
         persons: persons they stand for; 0 = they are items.
         drops: what was left out, by reason.
         warnings: what somebody should know, in words.
+        keys: places of the cells that say whom a row of an audience is about.
     """
 
     part: str
@@ -60,6 +61,7 @@ class Prepared:
     persons: int = 0
     drops: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    keys: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

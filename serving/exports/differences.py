@@ -16,23 +16,37 @@ MANIFEST: str = "exports.json"
 
 @dataclass(frozen=True)
 class Difference:
-    """How one audience becomes another.
+    """How one audience becomes another: first what goes, then what comes.
 
     Attributes:
-        adds: rows that are new, sorted.
         removes: rows that are gone, sorted.
+        adds: rows that are new, and rows that stay of somebody whom a row that goes is about too, sorted. A platform that is
+            told to remove an address or an id removes the person, also one with another row that stays.
 
-    Invariants: old + adds - removes = new; of equal audiences both are empty.
+    Invariants: (old - removes) + adds = new; of equal audiences both are empty.
     """
 
-    adds: tuple[Row, ...]
     removes: tuple[Row, ...]
+    adds: tuple[Row, ...]
 
 
-def difference(old: Sequence[Row], new: Sequence[Row]) -> Difference:
-    """What leads from one audience to the next; the order of rows plays no part."""
+def difference(old: Sequence[Row], new: Sequence[Row], *, keys: Sequence[int]) -> Difference:
+    """What leads from one audience to the next; the order of rows plays no part.
+
+    Args:
+        old: rows before.
+        new: rows now.
+        keys: places of the cells that say whom a row is about.
+    """
     before, after = set(old), set(new)
-    return Difference(tuple(sorted(after - before)), tuple(sorted(before - after)))
+    removes = before - after
+    touched = {cell for row in removes for cell in _about(row, keys)}
+    again = {row for row in after if touched and touched.intersection(_about(row, keys))}
+    return Difference(tuple(sorted(removes)), tuple(sorted((after - before) | again)))
+
+
+def _about(row: Row, keys: Sequence[int]) -> set[tuple[int, str]]:
+    return {(place, row[place]) for place in keys if row[place]}
 
 
 @dataclass(frozen=True)

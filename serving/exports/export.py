@@ -183,17 +183,17 @@ def _names_persons(outcome: Iterable[Prepared]) -> bool:
 
 
 def _changes(sink: _Sink, prepared: Prepared, old: list[Row]) -> list[dict[str, Any]]:
-    found = difference(old, prepared.rows)
-    if (set(old) | set(found.adds)) - set(found.removes) != set(prepared.rows):
+    found = difference(old, prepared.rows, keys=prepared.keys)
+    if (set(old) - set(found.removes)) | set(found.adds) != set(prepared.rows):
         raise GateError(
             f"export {sink.name}",
-            "old + adds - removes is not the new audience",
+            "(old - removes) + adds is not the new audience",
             rule="a platform that takes the changes has the whole",
             next_step="This is a defect: please report it with the config.",
         )
     return [
-        sink.write(prepared.part, "add", found.adds, 0),
         sink.write(prepared.part, "remove", found.removes, 0),
+        sink.write(prepared.part, "add", found.adds, 0),
     ]
 
 

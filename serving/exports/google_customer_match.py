@@ -25,6 +25,9 @@ from serving.exports.matching import hashed, nothing_matches, or_empty
 COLUMNS: Final = ("Email", "Phone", "First Name", "Last Name", "Country", "Zip")
 """Spelled exactly as the template has them."""
 
+KEYS: Final = (0, 1)
+"""E-mail and phone say whom a row is about."""
+
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 _HASHED: Final = 4
@@ -49,7 +52,7 @@ def prepare(name: str, config: GoogleCustomerMatchConfig, facts: ExportFacts) ->
         return Unavailable(
             "Google Customer Match knows persons by e-mail, phone or address only, and the project names no contacts file"
         )
-    return prepare_audience(name, config, facts, rows_of(facts.contacts), row_problem)
+    return prepare_audience(name, config, facts, rows_of(facts.contacts), row_problem, keys=KEYS)
 
 
 def rows_of(contacts: Contacts) -> RowsOf:

@@ -28,6 +28,9 @@ from serving.exports.person_lists import KnownIds
 SCHEMA: Final = ("EXTERN_ID", "EMAIL", "PHONE", "FN", "LN", "CT", "ST", "ZIP", "COUNTRY")
 """Keys of a row; all but the first are hashed."""
 
+KEYS: Final = (0, 1, 2)
+"""Own id, e-mail and phone say whom a row is about."""
+
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
 _PAYLOAD: Final = {"schema", "data"}
 
@@ -40,7 +43,9 @@ class MetaAudienceConfig(AudienceConfig):
 
 def prepare(name: str, config: MetaAudienceConfig, facts: ExportFacts) -> Outcome:
     """A row per contact of each person to contact, with the client's own id; a row per further own id."""
-    return prepare_audience(name, config, facts, rows_of(facts.known, facts.contacts), row_problem)
+    return prepare_audience(
+        name, config, facts, rows_of(facts.known, facts.contacts), row_problem, keys=KEYS
+    )
 
 
 def rows_of(known: KnownIds, contacts: Contacts | None) -> RowsOf:

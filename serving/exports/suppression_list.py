@@ -55,8 +55,8 @@ def prepare(_: str, config: SuppressionListConfig, facts: ExportFacts) -> Outcom
     listed = {
         person: reason for person, reason in facts.excluded.items() if reason in config.reasons
     }
-    rows_of, problem = _writer(config, facts, listed)
-    prepared = prepare_part("", listed, rows_of, problem)
+    rows_of, problem, keys = _writer(config, facts, listed)
+    prepared = prepare_part("", listed, rows_of, problem, keys=keys)
     if listed and not prepared.rows:
         raise GateError(
             f"suppression list for {config.format}",
@@ -69,16 +69,18 @@ def prepare(_: str, config: SuppressionListConfig, facts: ExportFacts) -> Outcom
 
 def _writer(
     config: SuppressionListConfig, facts: ExportFacts, listed: Mapping[str, str]
-) -> tuple[RowsOf, RowProblem]:
+) -> tuple[RowsOf, RowProblem, tuple[int, ...]]:
     if config.format == "google_customer_match" and facts.contacts is not None:
-        return google_customer_match.rows_of(facts.contacts), google_customer_match.row_problem
+        google = google_customer_match
+        return google.rows_of(facts.contacts), google.row_problem, google.KEYS
     if config.format == "meta_audience":
-        return meta_audience.rows_of(facts.known, facts.contacts), meta_audience.row_problem
+        meta = meta_audience
+        return meta.rows_of(facts.known, facts.contacts), meta.row_problem, meta.KEYS
 
     def own(person: str, _: Counter[str]) -> list[Row]:
         return [(SCHEMA_VERSION, person, listed[person])]
 
-    return own, own_problem
+    return own, own_problem, (1,)
 
 
 def own_problem(row: Row) -> str | None:

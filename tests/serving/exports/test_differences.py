@@ -18,16 +18,32 @@ ROWS = st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("xy")))
 
 @given(ROWS)
 def test_equal_audiences_differ_in_nothing(rows):
-    found = difference(rows, list(reversed(rows)))
+    found = difference(rows, list(reversed(rows)), keys=(0, 1))
     assert (found.adds, found.removes) == ((), ())
 
 
-@given(ROWS, ROWS)
-def test_adds_and_removes_lead_to_the_new_audience(old, new):
-    found = difference(old, new)
-    assert (set(old) | set(found.adds)) - set(found.removes) == set(new)
-    assert not set(found.adds) & set(old)
+@given(ROWS, ROWS, st.sampled_from([(), (0,), (0, 1)]))
+def test_removes_and_adds_lead_to_the_new_audience(old, new, keys):
+    found = difference(old, new, keys=keys)
+    assert (set(old) - set(found.removes)) | set(found.adds) == set(new)
+    assert not set(found.removes) & set(new)
     assert set(found.removes) <= set(old)
+    if not keys:
+        assert not set(found.adds) & set(old)
+
+
+@given(ROWS, ROWS)
+def test_nobody_who_stays_is_lost_where_a_platform_removes_persons(old, new):
+    """A platform that forgets everything about the first cell of a removed row still has all of the new audience."""
+    found = difference(old, new, keys=(0,))
+    gone = {row[0] for row in found.removes}
+    on_platform = {row for row in old if row[0] not in gone} | set(found.adds)
+    assert on_platform == set(new)
+
+
+def test_an_empty_cell_is_about_nobody():
+    found = difference([("", "x"), ("", "y")], [("", "y")], keys=(0,))
+    assert (found.removes, found.adds) == ((("", "x"),), ())
 
 
 def test_a_changed_file_of_the_export_before_is_refused(tmp_path):

@@ -144,8 +144,8 @@ def test_changes_lead_from_each_audience_to_the_next(workshop, make, days):
         if told(run)["compared_with"] is None:
             on_platform = rows_of(run.path / "meta.jsonl")
         elif not run.reused or (run.path / "meta.add.jsonl").exists():
-            on_platform |= rows_of(run.path / "meta.add.jsonl")
             on_platform -= rows_of(run.path / "meta.remove.jsonl")
+            on_platform |= rows_of(run.path / "meta.add.jsonl")
         assert on_platform == members == rows_of(run.path / "meta.jsonl")
 
 
