@@ -32,10 +32,9 @@ from training.uplift.data_config import FlatTableData
 from training.uplift.doubly_robust import doubly_robust_scores
 from training.uplift.encoding import FeatureEncoding
 from training.uplift.holdout import split_rows
-from training.uplift.learners.auto import DEFAULT_CANDIDATES, AutoConfig
+from training.uplift.learners.auto import AutoConfig
 from training.uplift.learners.class_transformation import ClassTransformationConfig
 from training.uplift.learners.dr_learner import DrLearnerConfig
-from training.uplift.learners.r_learner import RLearnerConfig
 from training.uplift.learners.registry import UpliftLearnerConfig, fit_learner
 from training.uplift.learners.s_learner import SLearnerConfig
 from training.uplift.learners.t_learner import TLearnerConfig
@@ -50,15 +49,14 @@ BOOSTED = BoostedConfig(n_jobs=1)
 LINEAR = LinearConfig(penalty=10)
 FOREST = DrLearnerConfig(base=LinearConfig(penalty=100), effect=HonestForestConfig(n_jobs=1))
 AUTO = "auto"
+# the R-learner is left out: with arms of equal size it is the DR-learner
 LEARNERS: dict[str, UpliftLearnerConfig] = {
     AUTO: AutoConfig(n_jobs=1),
-    "auto with an honest forest": AutoConfig(n_jobs=1, candidates=(*DEFAULT_CANDIDATES, FOREST)),
     "DR, honest forest": FOREST,
     "T, logistic": TLearnerConfig(base=LINEAR),
     "S, boosted": SLearnerConfig(base=BOOSTED),
     "T, boosted": TLearnerConfig(base=BOOSTED),
     "X, boosted": XLearnerConfig(base=BOOSTED, effect=BOOSTED),
-    "R, boosted": RLearnerConfig(base=BOOSTED, effect=BOOSTED),
     "DR, boosted": DrLearnerConfig(base=BOOSTED, effect=BOOSTED),
     "class transformation, boosted": ClassTransformationConfig(base=BOOSTED),
 }

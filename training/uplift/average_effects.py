@@ -12,6 +12,7 @@ from features.arrays import FloatArray
 from training.experiments.lift import LiftEstimate, estimate_lift
 from training.metrics.estimates import Z, estimate
 from training.uplift.base import OutcomeKind, TrialRows
+from training.uplift.base_models.registry import trainer
 from training.uplift.config import UpliftTrainingConfig
 from training.uplift.doubly_robust import DoublyRobustScores, doubly_robust_scores
 from training.uplift.encoding import FeatureEncoding
@@ -22,6 +23,10 @@ _ADJUSTED: Final = (
     "difference of the arms adjusted for the features: mean of cross-fitted doubly robust scores, normal interval; "
     "an effect only if the features hold everything that steered both assignment and outcome"
 )
+
+
+_N_FOLDS: Final = 2
+"""Folds of the outcome models; there is a pair of them for every contrast and outcome."""
 
 
 @dataclass(frozen=True)
@@ -79,18 +84,18 @@ class AverageEffect:
 
 def average_effects(rows: UpliftRows, config: UpliftTrainingConfig) -> list[AverageEffect]:
     """Each treated arm against the control, all together, and against each other."""
-    found = []
-    for treated, control in _contrasts(len(rows.arms)):
-        for outcome, kind in config.data.outcomes.items():
-            if config.data.observational:
-                result: LiftEstimate | AdjustedEffect = _adjusted(
-                    rows, treated, control, outcome, config
-                )
-            else:
-                result = _by_lot(rows, treated, control, outcome)
-            label = " + ".join(rows.arms[position] for position in treated)
-            found.append(AverageEffect(label, rows.arms[control], outcome, kind, result))
-    return found
+    measure = _adjusted if config.data.observational else _by_lot
+    return [
+        AverageEffect(
+            " + ".join(rows.arms[position] for position in treated),
+            rows.arms[control],
+            outcome,
+            config.data.outcomes[outcome],
+            found,
+        )
+        for treated, control in _contrasts(len(rows.arms))
+        for outcome, found in measure(rows, treated, control, config).items()
+    ]
 
 
 def _contrasts(n_arms: int) -> Iterator[tuple[list[int], int]]:
@@ -102,36 +107,44 @@ def _contrasts(n_arms: int) -> Iterator[tuple[list[int], int]]:
         yield from (([a], b) for a in others for b in others if a < b)
 
 
-def _by_lot(rows: UpliftRows, treated: list[int], control: int, outcome: str) -> LiftEstimate:
+def _by_lot(
+    rows: UpliftRows, treated: list[int], control: int, config: UpliftTrainingConfig
+) -> dict[str, LiftEstimate]:
     kept, is_treated, probability = rows.contrast(treated, control)
-    return estimate_lift(
-        rows.outcomes[outcome][kept],
-        is_treated,
-        probability=probability,
-        clusters=None if rows.group is None else rows.group[kept],
-    )
+    clusters = None if rows.group is None else rows.group[kept]
+    return {
+        outcome: estimate_lift(
+            rows.outcomes[outcome][kept], is_treated, probability=probability, clusters=clusters
+        )
+        for outcome in config.data.outcomes
+    }
 
 
 def _adjusted(
-    rows: UpliftRows, treated: list[int], control: int, outcome: str, config: UpliftTrainingConfig
-) -> AdjustedEffect:
+    rows: UpliftRows, treated: list[int], control: int, config: UpliftTrainingConfig
+) -> dict[str, AdjustedEffect]:
     kept, is_treated, probability = rows.contrast(treated, control)
     inside = rows.subset(kept)
     inside = inside.without({feature.name for feature in screen_features(inside.features)})
     encoding = FeatureEncoding.fit(inside.features, source=rows.source)
-    trial = TrialRows(
-        encoding.encode(inside.features, source=rows.source),
-        inside.outcomes[outcome],
-        is_treated,
-        probability,
-        config.data.outcomes[outcome],
-        encoding.categorical,
-        inside.group,
-    )
-    scored = doubly_robust_scores(
-        trial, config=config.evaluation_model, n_folds=config.n_folds, seed=0
-    )
-    return adjusted_effect(trial, scored)
+    matrix = encoding.encode(inside.features, source=rows.source)
+    models = trainer(config.evaluation_model, matrix, categorical=encoding.categorical)
+    found = {}
+    for outcome, kind in config.data.outcomes.items():
+        trial = TrialRows(
+            matrix,
+            inside.outcomes[outcome],
+            is_treated,
+            probability,
+            kind,
+            encoding.categorical,
+            inside.group,
+        )
+        scored = doubly_robust_scores(
+            trial, config=config.evaluation_model, n_folds=_N_FOLDS, seed=0, shared=models
+        )
+        found[outcome] = adjusted_effect(trial, scored)
+    return found
 
 
 def adjusted_effect(trial: TrialRows, scored: DoublyRobustScores) -> AdjustedEffect:

@@ -42,18 +42,18 @@ def test_by_hand():
 
 
 def test_the_interval_holds_the_truth_as_often_as_it_says():
-    """400 samples of 600 rows; the relative one is .5 / 2."""
+    """200 samples of 600 rows; the relative one is .5 / 2."""
     hits, relative, plain = 0, 0, []
-    for seed in range(400):
+    for seed in range(200):
         rows = confounded(600, seed=seed)
         scored = doubly_robust_scores(rows, config=LinearConfig(penalty=1), n_folds=2, seed=0)
         found = adjusted_effect(rows, scored)
         hits += found.low < 0.5 < found.high
         relative += found.relative_low < 0.25 < found.relative_high
         plain.append(rows.outcome[rows.treated].mean() - rows.outcome[~rows.treated].mean())
-    error = 3 * np.sqrt(0.95 * 0.05 / 400)
-    assert hits / 400 == pytest.approx(0.95, abs=error)
-    assert relative / 400 == pytest.approx(0.95, abs=error)
+    error = 3 * np.sqrt(0.95 * 0.05 / 200)
+    assert hits / 200 == pytest.approx(0.95, abs=error)
+    assert relative / 200 == pytest.approx(0.95, abs=error)
     assert np.mean(plain) > 1  # twice the truth
 
 
