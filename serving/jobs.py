@@ -26,7 +26,8 @@ from features.steps.training_sets import build_training_sets, leakage_lines
 from features.store import Workspace
 from serving.config import CampaignConfig
 from serving.exports.config import EXPORTS_FILE, ExportsConfig
-from serving.exports.export import export, export_lines
+from serving.exports.export import export
+from serving.exports.section import export_lines
 from serving.report import write_report
 from serving.score import score
 from training import steps as models

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -272,18 +271,3 @@ def _rechecked(eligible: Eligible) -> dict[str, Any]:
         "item_rows_dropped": counts(eligible.items.table),
         "prices_changed": eligible.prices_changed,
     }
-
-
-def export_lines(run: Run) -> list[str]:
-    """What a person should know of an export run, one line per file, warning and export that could not be made."""
-    told = json.loads((run.path / MANIFEST).read_text(encoding="utf-8"))
-    lines = []
-    for one in told["exports"]:
-        lines += [f"{file['file']}: {file['rows']:,} rows" for file in one["files"]]
-        lines += [f"{one['name']}: {warning}" for warning in one["warnings"]]
-        if one["unavailable"]:
-            lines.append(f"{one['name']} not written: {one['unavailable']}")
-    lines += [
-        f"{name} is no longer exported: remove it on its platform" for name in told["withdrawn"]
-    ]
-    return lines

@@ -1,4 +1,4 @@
-"""What the report says of an export run: its files, what was left out, what is new and gone, what could not be written."""
+"""What the report and the command line say of an export run: files, what was left out, what is new, gone or impossible."""
 
 from __future__ import annotations
 
@@ -41,6 +41,23 @@ def exports_section(run: Run, *, score_run: str) -> dict[str, Any]:
         "E-mail addresses and phone numbers leave as SHA-256 only; held-out persons are in no file but lists of whom to "
         f"leave out. New and gone are rows against the export before. Limits of {told['limits_compiled']}.",
     }
+
+
+def export_lines(run: Run) -> list[str]:
+    """An export run for the command line: a line per whole file, warning, and export that could not be made."""
+    told = run.json(MANIFEST)
+    lines = []
+    for one in told["exports"]:
+        for row in _rows(one):
+            changes = f", {row['added']:,} new, {row['removed']:,} gone" if one["compared"] else ""
+            lines.append(f"{row['file']}: {row['rows']:,} rows{changes}")
+        lines += [f"{one['name']}: {warning}" for warning in one["warnings"]]
+        if one["unavailable"]:
+            lines.append(f"{one['name']} not written: {one['unavailable']}")
+    lines += [
+        f"{name} is no longer exported: remove it on its platform" for name in told["withdrawn"]
+    ]
+    return lines
 
 
 def _sentence(

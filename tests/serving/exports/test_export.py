@@ -23,7 +23,8 @@ from features.errors import ConfigError, GateError, InputError, WorkspaceError
 from features.run import read_parquet
 from features.tables import SEGMENTS, WATERFALL
 from serving.exports.config import ExportsConfig
-from serving.exports.export import export, export_lines
+from serving.exports.export import export
+from serving.exports.section import export_lines
 
 PLANS = {
     "meta": {"kind": "meta_audience"},
@@ -88,6 +89,7 @@ def test_changes_against_the_export_before(workshop, make):
     assert json.loads((second.path / "meta.remove.jsonl").read_text())["data"] == [["p1", *[""] * 8]]  # fmt: skip
     assert (second.path / "meta.add.jsonl").read_bytes() == b""
     assert second.manifest["figures"]["removed"] == 1
+    assert "meta.jsonl: 2 rows, 0 new, 1 gone" in export_lines(second)
     assert second.manifest["inputs"]["parent"] == first.run_id
     assert not (second.path / "lists.add.csv").exists()  # lists are no audience
 
