@@ -225,7 +225,9 @@ def _stand_in(work: _Work, row: int, filled: int, concessions: int, source: int,
             return NOTHING
         begin, end = chain.group_offsets[group], chain.group_offsets[group + 1]
         return int(
-            _first(work, row, filled, concessions, chain.group_items, begin, end, _ANY_PRICE)
+            _first(
+                work, row, filled, concessions, chain.group_items, begin, end, _ANY_PRICE, source
+            )
         )
     node = chain.node[source]
     if level == PARENT and node >= 0:
@@ -236,7 +238,7 @@ def _stand_in(work: _Work, row: int, filled: int, concessions: int, source: int,
     later = NOTHING
     while node >= 0:
         begin, end = chain.node_offsets[node], chain.node_offsets[node + 1]
-        item = _first(work, row, filled, concessions, chain.node_items, begin, end, near)
+        item = _first(work, row, filled, concessions, chain.node_items, begin, end, near, source)
         if item >= 0:
             return int(item)
         later = min(later, item)
@@ -254,12 +256,13 @@ def _first(
     begin: int,
     end: int,
     near: float,
+    source: int,
 ) -> int:
-    """The first item of `listed[begin:end]` that fits and costs about `near`; 0 = any price."""
+    """The first item of `listed[begin:end]`, but for `source`, that fits and costs about `near`; 0 = any price."""
     later, band = NOTHING, work.chain.band
     for position in range(begin, end):
         price = work.chain.price[listed[position]]
-        if near > 0 and not near / band <= price <= near * band:
+        if listed[position] == source or (near > 0 and not near / band <= price <= near * band):
             continue
         item = _if_fitting(work, row, filled, concessions, listed[position])
         if item >= 0:

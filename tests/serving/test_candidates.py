@@ -17,6 +17,7 @@ from serving.lists.config import (
     Boost,
     Cap,
     DiversityConfig,
+    FallbackConfig,
     ListsConfig,
     Match,
     MerchandisingConfig,
@@ -47,7 +48,14 @@ RULES = EligibilityConfig(blocked_categories=("alcohol",), just_bought_days=7)
 HALF_LIFE = 10
 
 
-def shelf_of(*, items=ITEMS, in_stock=("milk", "rice", "tea", "wine"), priced=ITEMS, suppressed=()):
+def shelf_of(
+    *,
+    items=ITEMS,
+    in_stock=("milk", "rice", "tea", "wine"),
+    priced=ITEMS,
+    suppressed=(),
+    popular=POPULAR,
+):
     table = pa.table(
         {
             c.ITEM_ID: list(items),
@@ -59,7 +67,7 @@ def shelf_of(*, items=ITEMS, in_stock=("milk", "rice", "tea", "wine"), priced=IT
     )
     return build_shelf(
         table,
-        popular=np.array(POPULAR, dtype=object),
+        popular=np.array(popular, dtype=object),
         category_levels=(c.CATEGORY,),
         suppressed=pa.chunked_array([list(suppressed)], pa.string()),
     )
@@ -310,3 +318,45 @@ def test_every_chosen_item_passes_every_rule(
     dry = np.append(shelf.category == "dry", False)[chosen.items]
     expected = chosen.score * np.where(dry, factor, 1.0)
     np.testing.assert_allclose(chosen.score_after[scored], expected[scored])
+
+
+CART = (
+    *ROWS,
+    ("eve", 29, "rice", None, 1.0, "cart_add"),
+    ("eve", 29, "rice", None, 1.0, "view"),
+)
+
+
+@pytest.mark.parametrize(
+    ("in_stock", "substitutes", "expected"),
+    [
+        pytest.param(
+            ("milk", "rice", "tea"),
+            False,
+            [("rice", "best_seller"), ("milk", "best_seller")],
+            id="what lies in the cart has none",
+        ),
+        pytest.param(
+            ("milk", "rice", "tea"),
+            True,
+            [("tea", "category_price"), ("rice", "best_seller")],
+            id="where they are asked for",
+        ),
+        pytest.param(
+            ("milk", "tea"),
+            False,
+            [("tea", "category_price"), ("milk", "best_seller")],
+            id="where it is gone",
+        ),
+    ],
+)
+def test_substitutes_of_cart_items(choose, make_histories, day, in_stock, substitutes, expected):
+    """Rice and tea are dry goods of one price; of all goods rice sells best, then milk, then tea."""
+    eve = make_histories(*CART).everyone(day(30)).take([4])
+    lists = ListsConfig(
+        fallback=FallbackConfig(substitutes_of_cart_items=substitutes),
+    )
+    shelf = shelf_of(in_stock=in_stock, popular=("bread", "rice", "milk", "tea", "wine"))
+    chosen = choose(shelf, history=eve, lists=lists, items_per_person=2)
+    found = list(zip(names(chosen)[0], levels(chosen)[0], strict=True))
+    assert found == expected
