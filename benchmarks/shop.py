@@ -35,12 +35,18 @@ class Shop:
     end: int
 
 
-def make_shop(*, events: int) -> Shop:
-    """Baskets of some persons, popular items more often than others; the same in every run."""
+def make_shop(*, events: int, persons: int | None = None, items: int | None = None) -> Shop:
+    """Baskets of some persons, popular items more often than others; the same in every run.
+
+    Args:
+        events: purchases.
+        persons: how many; None = in proportion to The Complete Journey.
+        items: the same.
+    """
     rng = np.random.default_rng(7)
     baskets = max(events // _LINES_PER_BASKET, 1)
-    persons = max(2, round(PERSONS * events / EVENTS))
-    items = max(_LINES_PER_ITEM, round(ITEMS * events / EVENTS))
+    persons = persons or max(2, round(PERSONS * events / EVENTS))
+    items = items or max(_LINES_PER_ITEM, round(ITEMS * events / EVENTS))
     basket = np.sort(rng.integers(baskets, size=events)).astype(np.int32)
     person_of = rng.integers(persons, size=baskets)
     moment_of = rng.integers(DAYS * MICROSECONDS_PER_DAY, size=baskets) + _FIRST_MICROSECOND

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as table
+from benchmarks import two_stage
 from benchmarks.case import ROUNDS, Case, measure
 
 FOLDER = Path(table.__file__).parent
@@ -87,3 +88,11 @@ def test_different_results_are_not_timed():
     with pytest.raises(AssertionError):
         measure(case)
     assert calls == ["ours", "peer"]
+
+
+def test_the_second_stage_scores_every_candidate():
+    share = two_stage.score_everybody(60, trees=3, n_jobs=1)
+    assert share.rows == 60 * two_stage.PER_PERSON
+    assert share.features > 0
+    assert share.predict > 0
+    assert "12,000 candidates" in share.line()
