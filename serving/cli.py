@@ -187,26 +187,40 @@ def predict(
     separator: Annotated[str, typer.Option(help="Between the fields of a CSV.")] = ",",
 ) -> None:
     """Score the rows of any file with a trained uplift model; tells how they differ from the training rows."""
-    from training.predict_uplift import predict_file, write_prediction  # noqa: PLC0415
+    from training.predict_uplift import predict_file  # noqa: PLC0415
+    from training.table_file import write_table  # noqa: PLC0415
 
     prediction = predict_file(bundle, input_file, separator=separator)
-    write_prediction(prediction, out)
+    write_table(prediction.table, out)
     typer.echo("\n".join([*prediction.lines(), f"output      {_short(out.resolve())}"]))
 
 
 @app.command()
 def compare(
     runs: Annotated[
-        list[Path], typer.Argument(help="Folders of uplift trainings.", metavar="RUN RUN...")
-    ],
+        list[Path] | None,
+        typer.Argument(help="Folders of uplift trainings.", metavar="[RUN RUN...]"),
+    ] = None,
     *,
+    tracking_project: Annotated[
+        Path | None,
+        typer.Option(help="A workspace: every uplift training in it, the one in force first."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Also to a .parquet or .csv file.")] = None,
     log_json: LogJson = False,
 ) -> None:
     """Compare uplift trainings on the same test rows, paired, each against the first."""
-    from training.compare_uplift import compare_runs, comparison_lines, read_run  # noqa: PLC0415
+    from training.compare_uplift import compare_runs, read_run, stored_runs  # noqa: PLC0415
+    from training.comparison_report import comparison_lines, comparison_table  # noqa: PLC0415
+    from training.table_file import write_table  # noqa: PLC0415
 
-    found = compare_runs([read_run(folder) for folder in runs])
-    typer.echo("\n".join(comparison_lines(found, as_json=log_json)))
+    named = [read_run(folder) for folder in runs or ()]
+    found = compare_runs([*named, *(stored_runs(tracking_project) if tracking_project else ())])
+    lines = comparison_lines(found, as_json=log_json)
+    if out is not None:
+        write_table(comparison_table(found), out)
+        lines += [] if log_json else [f"output      {_short(out.resolve())}"]
+    typer.echo("\n".join(lines))
 
 
 @app.command()
@@ -425,6 +439,8 @@ def _say_where_to_look(plan: Plan) -> None:
     typer.echo("")
     typer.echo(f"report      {root / 'report' / 'current' / 'report.html'}")
     typer.echo(f"decisions   {root / 'score' / 'current' / 'decisions.csv'} (and .parquet)")
+    if (plan.workspace.root / "export" / "current").exists():
+        typer.echo(f"exports     {root / 'export' / 'current'}")
     typer.echo(f"MLflow      {ui_command(root, program=program)}")
 
 

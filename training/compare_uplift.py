@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,17 +15,18 @@ import pyarrow.compute as pc
 from features import columns as c
 from features.arrays import FloatArray, IntArray
 from features.errors import GateError, InputError
-from features.run import MANIFEST, read_parquet, to_json
+from features.run import MANIFEST, read_parquet
+from features.store import Workspace
 from training.metrics.estimates import Estimate
 from training.metrics.intervals import holm
 from training.metrics.uplift_comparison import measure, paired_difference
+from training.train_flat import TRAIN_UPLIFT
 from training.uplift.results import TEST
 
 COMPARED: Final = ("qini_per_head", "autoc", "uplift_at_30", "calibration_slope")
 _METRICS_FILE: Final = "metrics.json"
 _SHOWN: Final = 12
 _FEWEST: Final = 2
-_OBSERVATIONAL: Final = "observational, adjusted for the features and not measured; "
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +55,10 @@ class Comparison:
     Attributes:
         contrast: treated arm.
         metric: name of the metric.
-        run: compared run.
-        baseline: first run.
+        run, learner: compared run.
+        baseline, baseline_learner: first run.
         value: of the run.
+        baseline_value: of the first run.
         difference: paired, run minus baseline.
         adjusted_p: Holm's, over all runs and contrasts of one metric; NaN where nothing differs.
         design: whether a lot was drawn; the runs share it.
@@ -65,8 +67,11 @@ class Comparison:
     contrast: str
     metric: str
     run: str
+    learner: str
     baseline: str
+    baseline_learner: str
     value: Estimate
+    baseline_value: Estimate
     difference: Estimate
     adjusted_p: float
     design: str
@@ -98,6 +103,18 @@ def read_run(folder: Path) -> StoredRun:
 def judging_rows(scores: pa.Table) -> pa.Table:
     """The rows of a score table that judge."""
     return scores.filter(pc.equal(scores[c.SPLIT], TEST))
+
+
+def stored_runs(root: Path) -> list[StoredRun]:
+    """Every finished uplift training of a workspace, the one in force first, then by run id.
+
+    Raises:
+        InputError: a run is damaged.
+    """
+    workspace = Workspace(root)
+    trained = [run for run in workspace.runs() if run.path.parent.name == TRAIN_UPLIFT]
+    trained.sort(key=lambda run: (not workspace.in_force(run), run.run_id))
+    return [read_run(run.path) for run in trained]
 
 
 def compare_runs(runs: Sequence[StoredRun]) -> list[Comparison]:
@@ -208,8 +225,11 @@ def _compare(first: StoredRun, run: StoredRun, contrast: str, metric: str) -> Co
         contrast,
         metric,
         run.name,
+        run.learner,
         first.name,
+        first.learner,
         measure(metric, pair.effect, pair.other, clusters=pair.clusters),
+        measure(metric, pair.effect, pair.first, clusters=pair.clusters),
         paired_difference(metric, pair.effect, pair.other, pair.first, clusters=pair.clusters),
         float("nan"),
         first.metrics["design"],
@@ -217,7 +237,7 @@ def _compare(first: StoredRun, run: StoredRun, contrast: str, metric: str) -> Co
 
 
 def _with_p(row: Comparison, adjusted: float) -> Comparison:
-    return Comparison(**{**vars(row), "adjusted_p": adjusted})
+    return replace(row, adjusted_p=adjusted)
 
 
 def _numbers(table: pa.Table, column: str) -> FloatArray:
@@ -229,23 +249,3 @@ def _persons(table: pa.Table) -> IntArray | None:
         return None
     codes = pc.dictionary_encode(table[c.PERSON_ID].combine_chunks()).indices
     return np.asarray(codes.to_numpy(), dtype=np.int64)
-
-
-def comparison_lines(found: Sequence[Comparison], *, as_json: bool) -> list[str]:
-    """The comparisons as lines for a person, or as one JSON object each."""
-    if as_json:
-        return [" ".join(to_json(asdict(row)).split()) for row in found]
-    caveat = "" if found[0].design == "randomised" else _OBSERVATIONAL
-    title = (
-        f"{caveat}each run against {found[0].baseline}, paired on the same test rows, "
-        "95 % intervals, Holm over the lines of one metric"
-    )
-    line = "{:<20} {:<18} {:<14} {:>10}  {:>10} [{:>10}, {:>10}]  {:>8}"
-    head = line.format("arm", "metric", "run", "value", "difference", "low", "high", "p (Holm)")
-    lines = [title, head]
-    for row in found:
-        change = row.difference
-        figures = [f"{x:.5f}" for x in (row.value.value, change.value, change.low, change.high)]
-        p_value = "\u2013" if np.isnan(row.adjusted_p) else f"{row.adjusted_p:.4f}"
-        lines.append(line.format(row.contrast, row.metric, row.run, *figures, p_value))
-    return lines

@@ -10,13 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from features import columns as c
-from features.errors import ConfigError
-from features.run import RunWriter
 from features.sources.flat_table import read_flat_table
 from training.uplift.drift import FeatureDrift, measure_drift
 from training.uplift.model import UpliftFacts, UpliftModel
-
-FORMATS: Final = (".parquet", ".csv")
 
 _OBSERVATIONAL: Final = (
     "observational: the model learned from rows that no lot was drawn for; its uplift is adjusted for the features, "
@@ -93,26 +89,3 @@ def predict_file(bundle: Path, path: Path, *, separator: str = ",") -> Predictio
     )
     drift = measure_drift(flat.table, matrix, model.encoding, model.profile)
     return Prediction(table, flat.rejects.num_rows, model.facts, drift)
-
-
-def write_prediction(prediction: Prediction, out: Path) -> None:
-    """Write the scores to a .parquet or .csv file; a reader sees the old file or the new one.
-
-    Raises:
-        ConfigError: another ending.
-        WorkspaceError: the folder cannot be written.
-    """
-    if out.suffix not in FORMATS:
-        raise ConfigError(
-            str(out),
-            f"ends with '{out.suffix}'",
-            rule="scores are written as .parquet or .csv",
-            next_step="Name the output with one of these endings.",
-        )
-    writer = RunWriter(out.parent, out.stem)
-    fresh = f".{out.stem}"
-    if out.suffix == ".csv":
-        writer.csv(f"{fresh}.csv", prediction.table)
-    else:
-        writer.parquet(fresh, prediction.table)
-    (out.parent / f"{fresh}{out.suffix}").replace(out)

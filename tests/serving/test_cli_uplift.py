@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 
@@ -35,6 +36,12 @@ def retarget(*arguments, cwd):
     )
 
 
+def trained_path(done):
+    """Folder of the training among the steps that were carried out."""
+    steps = [json.loads(line) for line in done.stdout.splitlines()]
+    return next(step["path"] for step in steps if "train-uplift" in step["path"])
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("uplift")
@@ -51,7 +58,7 @@ def trained(tmp_path_factory):
     for learner in ("t_learner", "class_transformation"):
         done = retarget("train", "uplift.yaml", f"learner.kind={learner}", "--log-json", cwd=folder)
         assert done.returncode == 0, done.stderr
-        paths.append(json.loads(done.stdout.splitlines()[-1])["path"])
+        paths.append(trained_path(done))
     return folder, paths
 
 
@@ -70,7 +77,19 @@ def test_compare_prints_paired_differences(trained):
     done = retarget("compare", *runs, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "paired on the same test rows" in done.stdout
-    assert len(done.stdout.splitlines()) == 2 + 4
+    assert len(done.stdout.splitlines()) == 3 + 4
+
+
+def test_compare_takes_a_workspace_and_writes_a_table(trained):
+    folder, runs = trained
+    asked = ("--tracking-project", "out", "--out", "compared.csv")
+    done = retarget("compare", *asked, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    in_force = Path(runs[1]).name  # trained last
+    assert done.stdout.startswith(f"each run against {in_force[:12]} (class_transformation)")
+    table = pacsv.read_csv(folder / "compared.csv")
+    assert set(table["learner"].to_pylist()) == {"t_learner"}
+    assert table.num_rows == 4
 
 
 def test_a_comparison_of_other_rows_ends_with_1_and_no_run_with_2(trained):
@@ -79,7 +98,7 @@ def test_a_comparison_of_other_rows_ends_with_1_and_no_run_with_2(trained):
         "train", "uplift.yaml", "split={kind: random, seed: 9}", "--log-json", cwd=folder
     )
     assert other.returncode == 0, other.stderr
-    path = json.loads(other.stdout.splitlines()[-1])["path"]
+    path = trained_path(other)
     refused = retarget("compare", run, path, cwd=folder)
     assert refused.returncode == 1
     assert "differ in test rows" in refused.stderr

@@ -1,8 +1,5 @@
 """Stored runs are compared on the same rows only, paired, and a better one is found."""
 
-import json
-from dataclasses import replace
-
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -13,7 +10,6 @@ from training.compare_uplift import (
     COMPARED,
     StoredRun,
     compare_runs,
-    comparison_lines,
     read_run,
 )
 from training.metrics.uplift import qini_difference
@@ -85,20 +81,6 @@ def test_one_run_is_no_comparison(sample):
     one = stored("a", sample[1], effect=sample[0])
     with pytest.raises(InputError, match="a comparison needs at least two"):
         compare_runs([one, one])
-
-
-def test_lines_for_persons_and_programs(sample):
-    effect, good, poor = sample
-    found = compare_runs([stored("a", poor, effect=effect), stored("b", good, effect=effect)])
-    lines = comparison_lines(found, as_json=False)
-    assert lines[0].startswith("each run against a, paired on the same test rows")
-    assert len(lines) == 2 + len(COMPARED)
-    record = json.loads(comparison_lines(found, as_json=True)[0])
-    assert (record["metric"], record["run"], record["baseline"]) == ("qini_per_head", "b", "a")
-    hidden = comparison_lines([replace(found[0], design="observational")], as_json=False)
-    assert hidden[0].startswith(
-        "observational, adjusted for the features and not measured; each run"
-    )
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):

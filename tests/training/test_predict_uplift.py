@@ -8,7 +8,8 @@ import pytest
 from features import columns as c
 from features.config import validate
 from features.errors import ConfigError, InputError, SchemaError
-from training.predict_uplift import predict_file, write_prediction
+from training.predict_uplift import predict_file
+from training.table_file import write_table
 from training.train_flat import train_flat
 from training.uplift.config import UpliftTrainingConfig
 
@@ -74,7 +75,7 @@ def test_drift_and_unknown_texts_are_told(run, tmp_path):
 def test_scores_are_written_whole(run, tmp_path, name):
     folder, trained = run
     found = predict_file(trained.path / "bundle" / "mail", folder / "data.csv")
-    write_prediction(found, tmp_path / name)
+    write_table(found.table, tmp_path / name)
     read = pq.read_table if name.endswith("parquet") else pacsv.read_csv
     assert read(tmp_path / name).num_rows == 800
     assert [path.name for path in tmp_path.iterdir()] == [name]
@@ -89,5 +90,5 @@ def test_refusals(run, tmp_path):
     with pytest.raises(InputError, match="no readable manifest"):
         predict_file(tmp_path, folder / "data.csv")
     found = predict_file(bundle, folder / "data.csv")
-    with pytest.raises(ConfigError, match=r"ends with '\.xlsx'; scores are written as"):
-        write_prediction(found, tmp_path / "scores.xlsx")
+    with pytest.raises(ConfigError, match=r"ends with '\.xlsx'; a table is written as"):
+        write_table(found.table, tmp_path / "scores.xlsx")
