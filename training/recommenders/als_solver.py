@@ -19,6 +19,8 @@ _STEPS: Final = 3
 _SMALL: Final = np.float32(1e-20)
 """A squared residual below this is solved."""
 
+_ONE: Final = np.float32(1)
+_NONE: Final = np.float32(0)
 _FIRST_SPREAD: Final = np.float32(0.01)
 _CHUNKS_PER_THREAD: Final = 64
 
@@ -129,13 +131,13 @@ def _descend(
             for f in range(factors):
                 gathered[entry - begin, f] = columns[column, f]
         weight = confidence[begin:end]
-        _residual(gathered, weight, gram, rows[row], residual)
+        _apply(gathered, weight, gram, rows[row], residual, -_ONE, _ONE)
         square = _square(residual)
         if square < _SMALL:
             continue
         direction[:] = residual
         for _ in range(_STEPS):
-            _image(gathered, weight, gram, direction, image)
+            _apply(gathered, weight, gram, direction, image, _ONE, _NONE)
             step = square / _dot(direction, image)
             for f in range(factors):
                 rows[row, f] += step * direction[f]
@@ -149,30 +151,54 @@ def _descend(
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def _residual(
-    gathered: ScoreArray, weight: ScoreArray, gram: ScoreArray, x: ScoreArray, result: ScoreArray
+def _apply(
+    gathered: ScoreArray,
+    weight: ScoreArray,
+    gram: ScoreArray,
+    x: ScoreArray,
+    result: ScoreArray,
+    sign: Any,
+    target: Any,
 ) -> None:
-    """Result = sum of c y - (gram + sum of (c - 1) y y') x, over the row's columns y and confidences c."""
-    for f in range(len(x)):
-        result[f] = -_dot(gram[f], x)
-    for entry in range(len(weight)):
-        c = weight[entry]
-        pull = c - (c - np.float32(1)) * _dot(gathered[entry], x)
+    """Result = sign * (gram + sum of (c - 1) y y') x + target * sum of c y, over the row's columns y and confidences c.
+
+    Columns are taken in pairs: the result is read and written half as often.
+    """
+    _times(gram, x, result, sign)
+    paired = len(weight) - len(weight) % 2
+    for entry in range(0, paired, 2):
+        one, other = np.float32(0), np.float32(0)
+        for f in range(len(x)):
+            one += gathered[entry, f] * x[f]
+            other += gathered[entry + 1, f] * x[f]
+        one = _pull(weight[entry], one, sign, target)
+        other = _pull(weight[entry + 1], other, sign, target)
+        for f in range(len(x)):
+            result[f] += one * gathered[entry, f] + other * gathered[entry + 1, f]
+    for entry in range(paired, len(weight)):
+        pull = _pull(weight[entry], _dot(gathered[entry], x), sign, target)
         for f in range(len(x)):
             result[f] += pull * gathered[entry, f]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def _image(
-    gathered: ScoreArray, weight: ScoreArray, gram: ScoreArray, x: ScoreArray, result: ScoreArray
-) -> None:
-    """Result = (gram + sum of (c - 1) y y') x."""
-    for f in range(len(x)):
-        result[f] = _dot(gram[f], x)
-    for entry in range(len(weight)):
-        pull = (weight[entry] - np.float32(1)) * _dot(gathered[entry], x)
+def _pull(c: Any, product: Any, sign: Any, target: Any) -> Any:
+    return target * c + sign * (c - np.float32(1)) * product
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _times(gram: ScoreArray, x: ScoreArray, result: ScoreArray, sign: Any) -> None:
+    """Result = sign * gram x; gram is symmetric, so its rows are added up, four at a time."""
+    result[:] = 0
+    whole = len(x) - len(x) % 4
+    for row in range(0, whole, 4):
+        a, b, c, d = sign * x[row], sign * x[row + 1], sign * x[row + 2], sign * x[row + 3]
         for f in range(len(x)):
-            result[f] += pull * gathered[entry, f]
+            upper = a * gram[row, f] + b * gram[row + 1, f]
+            result[f] += upper + c * gram[row + 2, f] + d * gram[row + 3, f]
+    for row in range(whole, len(x)):
+        for f in range(len(x)):
+            result[f] += sign * x[row] * gram[row, f]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
