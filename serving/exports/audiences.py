@@ -18,6 +18,9 @@ from serving.exports.base import Prepared, Row, distinct_rows
 from serving.exports.facts import ExportFacts
 
 _PART: Final = re.compile(r"[a-z0-9_]{1,60}")
+_TAKEN: Final = ("add", "remove")
+"""Parts of the names of files that hold changes."""
+
 _NO_SEGMENT: Final = "no_segment"
 
 
@@ -44,12 +47,12 @@ def split_persons(facts: ExportFacts, config: AudienceConfig) -> dict[str, list[
     for person, stage in zip(facts.persons, stages, strict=True):
         part = stage if config.split == "stage" else facts.segments.get(person, _NO_SEGMENT)
         parts.setdefault(part, []).append(person)
-    unfit = [name for name in parts if _PART.fullmatch(name) is None]
+    unfit = [name for name in parts if _PART.fullmatch(name) is None or name in _TAKEN]
     if unfit:
         raise ConfigError(
             "split",
             f"gives an audience named {unfit[0]!r}",
-            rule="the name of an audience has lower-case letters, digits and underscores",
+            rule="the name of an audience has lower-case letters, digits and underscores, and is not 'add' or 'remove'",
             next_step="Rename the segment in features.yaml.",
         )
     return dict(sorted(parts.items()))

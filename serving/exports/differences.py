@@ -59,16 +59,12 @@ class Earlier:
 
     run: Run | None
 
-    def entry(self, name: str, kind: str) -> dict[str, Any] | None:
-        """What the export before says of this one; None = it was not written then, or was of another kind."""
-        return next(
-            (one for one in self._written if one["name"] == name and one["kind"] == kind), None
-        )
-
-    def parts(self, name: str, kind: str) -> dict[str, str]:
-        """The whole files of an export then, by part."""
-        entry = self.entry(name, kind) or {"files": []}
-        return {f["part"]: f["file"] for f in entry["files"] if f["content"] == "full"}
+    def files(self, name: str, written_as: str) -> dict[str, str] | None:
+        """The whole files of an export then, by part; None = it was not written then, or in another form."""
+        for one in self._written:
+            if one["name"] == name and one["written_as"] == written_as:
+                return {f["part"]: f["file"] for f in one["files"] if f["content"] == "full"}
+        return None
 
     def rows(self, file: str, format_: Format) -> list[Row]:
         """The rows of a file then.

@@ -63,8 +63,10 @@ def export(project: Project, config: ExportsConfig) -> Run:
     def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
         facts = gather(project, config, runs, run_id=writer.run_id)
         earlier = Earlier(workspace.stored(EXPORT, parent))
+        clear = Clear.of(facts.contacts)
         exports = [
-            _carry_out(writer, name, one, facts, earlier) for name, one in config.exports.items()
+            _carry_out(writer, name, one, facts, earlier, clear)
+            for name, one in config.exports.items()
         ]
         _publish(writer, figures, facts, exports, earlier)
 
@@ -141,14 +143,21 @@ def _inputs(project: Project, config: ExportsConfig, runs: dict[str, Run]) -> di
 
 
 def _carry_out(
-    writer: RunWriter, name: str, config: ExportConfig, facts: ExportFacts, earlier: Earlier
+    writer: RunWriter,
+    name: str,
+    config: ExportConfig,
+    facts: ExportFacts,
+    earlier: Earlier,
+    clear: Clear,
 ) -> dict[str, Any]:
     """Prepare and write one export; what the manifest says of it."""
     platform = PLATFORMS[config.kind]
     outcome = platform.prepare(name, config, facts)
+    written_as = f"{config.kind} {getattr(config, 'format', '')}".strip()
     entry: dict[str, Any] = {
         "name": name,
         "kind": config.kind,
+        "written_as": written_as,
         "audience": platform.audience,
         "unavailable": None,
         "compared": False,
@@ -160,14 +169,13 @@ def _carry_out(
     if isinstance(outcome, Unavailable):
         return {**entry, "unavailable": outcome.why}
     format_ = platform.file_format(config, facts)
-    clear = Clear.of(facts.contacts) if _names_persons(outcome) else None
-    sink = _Sink(writer, name, format_, clear)
-    before = earlier.parts(name, config.kind) if platform.audience else {}
-    gone = [Prepared(part, ()) for part in sorted(set(before) - {p.part for p in outcome})]
+    sink = _Sink(writer, name, format_, clear if _names_persons(outcome) else None)
+    before = earlier.files(name, written_as) if platform.audience else None
+    gone = [Prepared(part, ()) for part in sorted(set(before or ()) - {p.part for p in outcome})]
     drops: Counter[str] = Counter()
     for prepared in [*outcome, *gone]:
         entry["files"].append(sink.write(prepared.part, "full", prepared.rows, prepared.persons))
-        if platform.audience and earlier.entry(name, config.kind) is not None:
+        if before is not None:
             old = earlier.rows(before[prepared.part], format_) if prepared.part in before else []
             entry["files"] += _changes(sink, prepared, old)
             entry["compared"] = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -290,10 +291,27 @@ def test_segments_are_audiences(workshop, make):
     workshop._run("segments", [(SEGMENTS, members)], 0, {}, {})
     run = export(workshop.project, config)
     assert {name for name in contents(run) if name.startswith("meta")} == {"meta.loyal.jsonl", "meta.no_segment.jsonl"}  # fmt: skip
-    odd = make.filled(SEGMENTS, [{c.PERSON_ID: "p1", c.SEGMENT: "../x", c.PRIORITY: 1, c.PRIMARY: True}])  # fmt: skip
-    workshop._run("segments", [(SEGMENTS, odd)], 1, {}, {})
-    with pytest.raises(ConfigError, match=r"gives an audience named '\.\./x'"):
-        export(workshop.project, config)
+    for version, name in enumerate(("../x", "add"), start=1):
+        odd = make.filled(SEGMENTS, [{c.PERSON_ID: "p1", c.SEGMENT: name, c.PRIORITY: 1, c.PRIMARY: True}])  # fmt: skip
+        workshop._run("segments", [(SEGMENTS, odd)], version, {}, {})
+        with pytest.raises(ConfigError, match=f"gives an audience named '{re.escape(name)}'"):
+            export(workshop.project, config)
+
+
+def test_another_format_is_written_whole(workshop, make):
+    fill(workshop, make)
+    workshop.score([make.decision("p1", contact=False, arm="holdout")], version=1)
+    own = {"out": {"kind": "suppression_list"}}
+    meta = {"out": {"kind": "suppression_list", "format": "meta_audience"}}
+    assert rows_in(export(workshop.project, config_of(own))) == {"out.csv": 1}
+    assert rows_in(export(workshop.project, config_of(meta))) == {"out.jsonl": 1}
+    assert rows_in(export(workshop.project, config_of({**meta, "l": PLANS["lists"]}))) == {
+        "out.jsonl": 1, "out.remove.jsonl": 0, "out.add.jsonl": 0,
+    }  # fmt: skip
+
+
+def rows_in(run):
+    return {file["file"]: file["rows"] for one in told(run)["exports"] for file in one["files"]}
 
 
 def test_the_name_of_an_export_is_a_plain_file_name():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from serving.exports.base import require_valid
 from serving.exports.meta_audience import (
@@ -95,3 +97,20 @@ def test_every_key_but_the_own_id_is_hashed(make):
     named = {key: text for key, text in zip(SCHEMA[1:], hashes, strict=True) if text}
     assert set(named) == {"FN", "LN", "CT", "ST", "ZIP", "COUNTRY"}
     assert all(len(text) == 64 for text in named.values())
+
+
+@settings(max_examples=60)
+@given(ids=st.lists(st.text(min_size=1, max_size=30), min_size=1, max_size=5, unique=True))
+def test_hostile_ids_are_left_out_or_come_back_unchanged(make, tmp_path_factory, ids):
+    facts = make.facts([make.decision("p1")], users=dict.fromkeys(ids, "p1"))
+    (found,) = prepare("meta", CONFIG, facts)
+    path = tmp_path_factory.mktemp("meta") / "meta.jsonl"
+    payloads().write(path, found.rows)
+    require_valid(path, payloads(), found.rows)
+    kept = {row[0] for line in path.read_text().splitlines() for row in json.loads(line)["data"]}
+    assert kept <= set(ids)
+    assert len(kept) + sum(found.drops.values()) - found.drops.get("nothing_to_match", 0) == len(
+        ids
+    )
+    assert path.read_bytes().isascii()
+    assert not set(path.read_text()) & set("<>&")
