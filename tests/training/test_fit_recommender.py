@@ -154,7 +154,7 @@ def test_the_best_single_model_can_be_the_baseline_and_every_pair_has_its_interv
         baseline="best_single",
         also_against=["als"],
         discovery=True,
-        candidates=CONTENT["candidates"] + blends,
+        candidates=blends + CONTENT["candidates"],
     )
     found = fit_recommenders(histories(purchases), config, as_of=closes)
     # a blend of that model alone is as good, but combines: it is no reference

@@ -129,7 +129,7 @@ def fit_ranker(
 
 def _boost(learn: Sequence[Examples], names: Sequence[str], config: BoosterConfig) -> lgb.Booster:
     label = np.concatenate([part.label for part in learn])
-    if label.min(initial=1) == label.max(initial=0):
+    if not 0 < label.sum() < len(label):
         raise InputError(
             "ranker",
             f"{int(label.sum())} of {len(label)} candidates were taken up",
