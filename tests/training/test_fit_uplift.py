@@ -259,7 +259,9 @@ def test_too_few_rows_are_refused():
 def test_an_observational_table_is_not_called_lift():
     data = config().data.model_copy(update={"observational": True})
     result = fit_uplift(trial(2_000), config().model_copy(update={"data": data}))
-    assert result.metrics()["design"] == "observational"
+    metrics = result.metrics()
+    assert metrics["design"] == "observational"
+    assert "the adjusted average difference is positive" in metrics["contrasts"]["mail"]["verdict"]
 
 
 def test_arm_names_become_safe_file_names():

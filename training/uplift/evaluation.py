@@ -35,6 +35,7 @@ from training.metrics.uplift_calibration import (
 from training.metrics.uplift_comparison import paired_difference, qini_over_average_effect
 from training.metrics.uplift_segments import Segment, segments
 from training.metrics.uplift_top import GainCurve, gain_curve, gain_over_random_at, uplift_at
+from training.uplift.base import Design
 from training.uplift.config import Economics
 
 QINI_CONVENTION: Final = (
@@ -213,16 +214,22 @@ def _top(
     )
 
 
-def verdict(evaluation: RankingEvaluation) -> str:
-    """What the test rows say about effect, ranking and size of the predictions, in words."""
+def verdict(evaluation: RankingEvaluation, *, design: Design) -> str:
+    """What the test rows say about effect, ranking and size of the predictions, in words.
+
+    Args:
+        evaluation: figures of the test rows.
+        design: without a lot there is an adjusted difference, and no effect is claimed.
+    """
+    measured = "average effect" if design == "randomised" else "adjusted average difference"
     average, qini, slope = (
         evaluation.average_effect,
         evaluation.qini,
         evaluation.calibration.slope,
     )
-    effect = "no evidence of an average effect"
+    effect = f"no evidence of an {measured}"
     if average.low > 0 or average.high < 0:
-        effect = f"the average effect is {'positive' if average.value > 0 else 'negative'}"
+        effect = f"the {measured} is {'positive' if average.value > 0 else 'negative'}"
     ranking = "no evidence that the ranking is better than a random order"
     if qini.low > 0:
         ranking = "the ranking is better than a random order"

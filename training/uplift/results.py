@@ -221,7 +221,7 @@ def _contrast_metrics(result: ContrastResult) -> dict[str, Any]:
         "balance": asdict(result.balance),
         "overlap": None if result.overlap is None else asdict(result.overlap),
         "learner": result.model.config.kind,
-        "verdict": verdict(result.evaluation),
+        "verdict": verdict(result.evaluation, design=result.model.facts.design),
         "screening": {
             "dropped": [asdict(feature) for feature in result.dropped],
             "assignment": [asdict(check) for check in result.assignment[:_MOST_TELLING]],

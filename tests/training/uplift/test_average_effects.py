@@ -21,7 +21,7 @@ def confounded(n, *, seed):
 
 
 def test_by_hand():
-    outcome = np.array([1.0, 3, 2, 5])
+    outcome = np.array([1.5, 3, 2, 5])
     treated = np.array([False, True, False, True])
     probability = np.array([0.5, 0.5, 0.2, 0.25])
     mu0, mu1 = np.array([1.0, 1, 2, 2]), np.array([2.0, 2, 4, 4])
@@ -30,7 +30,7 @@ def test_by_hand():
     )
     rows = TrialRows(np.zeros((4, 1)), outcome, treated, probability, "continuous")
     found = adjusted_effect(rows, DoublyRobustScores(effect, mu0, mu1, np.zeros(4, dtype=np.int64)))
-    base = (1 + 0) + 1 + (2 + 0) + 2
+    base = (1 + (1.5 - 1) / 0.5) + 1 + (2 + 0) + 2
     mean = 2 + (2 + (3 - 2) / 0.5) + 4 + (4 + (5 - 4) / 0.25)
     assert found.base_mean == pytest.approx(base / 4)
     assert found.treated_mean == pytest.approx(mean / 4)
