@@ -15,12 +15,12 @@ import pyarrow.compute as pc
 from features import columns as c
 from features.config import load_config
 from features.contracts import check
-from features.errors import ConfigError, InputError
+from features.errors import ConfigError, InputError, SchemaError
 from features.histories.histories import Histories
 from features.run import RunWriter
 from features.sources.flat_table import (
     FlatTable,
-    as_numbers,
+    number_values,
     read_flat_table,
     reject_missing,
     require_columns,
@@ -229,19 +229,32 @@ def _catalog(path: Path, *, separator: str) -> FlatTable:
     """The rows with an id and, where there is a price, a number in it; the first of each id."""
     flat = read_flat_table(path, separator=separator)
     require_columns(flat.table, [c.ITEM_ID], source=flat.source)
-    flat = reject_missing(flat, c.ITEM_ID)
-    if c.PRICE in flat.table.column_names:
-        flat = as_numbers(flat, c.PRICE)
+    flat = _priced(reject_missing(flat, c.ITEM_ID))
     ids = pa.array(text_values(flat.table[c.ITEM_ID]), pa.string())
-    place = flat.table.schema.get_field_index(c.ITEM_ID)
     first = np.unique(ids.to_numpy(zero_copy_only=False).astype(str), return_index=True)[1]
     repeated = np.ones(len(ids), np.bool_)
     repeated[first] = False
-    named = FlatTable(
-        flat.table.set_column(place, c.ITEM_ID, ids),
-        flat.line,
-        flat.rejects,
-        flat.source,
-        flat.content,
-    )
-    return named.refuse(repeated, reason="repeated_item_id")
+    return _with(flat, c.ITEM_ID, ids).refuse(repeated, reason="repeated_item_id")
+
+
+def _priced(flat: FlatTable) -> FlatTable:
+    """Prices as numbers, null where there is none; a price that is no number refuses its row."""
+    if c.PRICE not in flat.table.column_names or flat.table[c.PRICE].null_count == len(flat.line):
+        return flat
+    numbers = number_values(flat.table[c.PRICE])
+    if numbers is None:
+        raise SchemaError(
+            flat.source,
+            f"column '{c.PRICE}' is {flat.table[c.PRICE].type}",
+            rule="prices are numbers, without currency",
+            next_step="Convert the column.",
+        )
+    unread = np.isnan(numbers) & flat.table[c.PRICE].is_valid().to_numpy()
+    priced = _with(flat, c.PRICE, pa.array(numbers, mask=np.isnan(numbers)))
+    return priced.refuse(unread, reason="not_a_number_price")
+
+
+def _with(flat: FlatTable, name: str, values: pa.Array) -> FlatTable:
+    place = flat.table.schema.get_field_index(name)
+    table = flat.table.set_column(place, name, values)
+    return FlatTable(table, flat.line, flat.rejects, flat.source, flat.content)

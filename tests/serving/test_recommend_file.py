@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
@@ -98,14 +101,21 @@ def test_a_catalog_says_what_is_there_and_what_stands_in(bundle, tmp_path):
 
 
 def test_a_catalog_is_checked(bundle, tmp_path):
-    catalog = write(
-        tmp_path, CATALOG + "i2,mugs,5,in_stock,,x\ni5,cups,dear,in_stock,,x\n", "catalog.csv"
-    )
-    found = recommend_file(bundle, write(tmp_path, HISTORY), Wanted(k=4, catalog=catalog))
+    """An id twice, and a price that is none, refuse a row; a price that is not there does not."""
+    more = "i2,mugs,5,in_stock,,x\ni5,cups,dear,in_stock,,x\ni6,cups,,in_stock,,x\n"
+    catalog = write(tmp_path, CATALOG + more, "catalog.csv")
+    found = recommend_file(bundle, write(tmp_path, HISTORY), Wanted(k=9, catalog=catalog))
     assert found.refused == 1 + 2
+    assert {item for item, _ in lists(found)} == {"i0", "i1", "i2", "i4", "i6", "i7"}
     bad = write(tmp_path, "id\nx\n", "bad.csv")
     with pytest.raises(SchemaError, match="column 'item_id' is missing"):
         recommend_file(bundle, write(tmp_path, HISTORY), Wanted(k=4, catalog=bad))
+    dates = tmp_path / "dates.parquet"
+    pq.write_table(pa.table({"item_id": ["i1"], "price": [date(2024, 1, 1)]}), dates)
+    with pytest.raises(
+        SchemaError, match=r"column 'price' is date32.day.; prices are numbers, without"
+    ):
+        recommend_file(bundle, write(tmp_path, HISTORY), Wanted(k=4, catalog=dates))
 
 
 MERCHANDISING = """kind: lists
