@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -110,8 +111,8 @@ def test_after_the_last_part_there_is_nothing_to_stop():
 
 
 def test_a_stopped_trial_is_never_the_best():
-    """Small is good; the fourth trial begins badly and would have ended best."""
-    curves = iter([[1, 1], [1, 1], [1, 1], [5, 0]])
+    """Small is good; the fourth trial begins badly, and what it was stopped at is less than where the others end."""
+    curves = iter([[1, 9], [1, 9], [1, 9], [5, 0]])
     rules = StudyRules("minimize", pruned_after=3)
     trials = run_study(lambda _: map(float, next(curves)), SPACE, rules, trials=4, parts=2)
     assert trials[3].pruned
@@ -146,10 +147,10 @@ def test_settings_are_counted(space, settings_):
 
 
 def test_learning_pays():
-    """Forty trials come closer than the best of the first random ones."""
-    trials = run_study(Hill(), SPACE, StudyRules("maximize", seed=3), trials=40, parts=3)
-    drawn = best_trial(trials[:8], "maximize").value
-    assert best_trial(trials, "maximize").value > drawn + 0.1
+    """Most of the later trials are better than most of the random ones."""
+    rules = StudyRules("maximize", seed=3, random_trials=8)
+    values = [trial.value for trial in run_study(Hill(), SPACE, rules, trials=40)]
+    assert np.median(values[20:]) > np.quantile(values[:8], 0.8)
 
 
 @settings(max_examples=8)
