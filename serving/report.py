@@ -20,6 +20,8 @@ from serving.exports.config import EXPORTS_FILE
 from serving.exports.section import exports_section
 from serving.households import example_households
 from serving.score import SCORE
+from training.promotion.contests import PROMOTE_RECOMMENDER
+from training.promotion.promote import decision_lines
 from training.reports.charts import Dot, bar_plot, dot_plot, gain_plot
 from training.reports.page import money, number, percent, points, render_page, trusted_svg
 from training.reports.quality import quality_facts
@@ -29,7 +31,7 @@ from training.train_flat import TRAIN_UPLIFT
 REPORT: Final = "report"
 PAGE: Final = "report.html"
 _STEPS: Final = (
-    INGEST, FEATURES, SEGMENTS_STEP, SIMULATE, TRUTH_STEP, TRAIN_RECOMMENDER, TRAIN_UPLIFT, SCORE, MEASURE,
+    INGEST, FEATURES, SEGMENTS_STEP, SIMULATE, TRUTH_STEP, TRAIN_RECOMMENDER, PROMOTE_RECOMMENDER, TRAIN_UPLIFT, SCORE, MEASURE,
 )  # fmt: skip
 _JUDGED: Final = (INGEST, FEATURES, SEGMENTS_STEP)
 """Steps that say whether their facts can be trusted."""
@@ -79,7 +81,11 @@ def _facts(project: Project, runs: Mapping[str, Run]) -> dict[str, Any]:
         "headline": _headline(scored, recommender, lift, policies, currency),
         "quality": quality_facts(*(runs[step].json(QUALITY) for step in _JUDGED)),
         "data": _data(runs[INGEST].manifest["figures"], runs[SIMULATE].manifest["figures"]),
-        "recommender": _recommender(recommender, runs[TRAIN_RECOMMENDER].manifest["config"]),
+        "recommender": _recommender(
+            recommender,
+            runs[TRAIN_RECOMMENDER].manifest["config"],
+            decision=", ".join(decision_lines(runs[PROMOTE_RECOMMENDER])),
+        ),
         "uplift": _uplift(runs[TRAIN_UPLIFT]),
         "waterfall": _waterfall(runs[SCORE]),
         "allocation": _allocation(scored, currency),
@@ -122,7 +128,10 @@ def _headline(
             "value": f"{points(primary['effect'])} pts",
             "label": "lift in weekly buyers (simulated campaign)",
         },
-        {"value": recommender["champion"].replace("_", " "), "label": "champion recommender"},
+        {
+            "value": recommender["champion"].replace("_", " "),
+            "label": "best recommender of the last training",
+        },
     ]
 
 
@@ -141,7 +150,9 @@ def _data(ingested: Mapping[str, Any], simulated: Mapping[str, Any]) -> list[dic
     ]  # fmt: skip
 
 
-def _recommender(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+def _recommender(
+    metrics: Mapping[str, Any], config: Mapping[str, Any], *, decision: str
+) -> dict[str, Any]:
     k, baseline, champion = config["k"], metrics["baseline"], metrics["champion"]
     models = sorted(metrics["models"], key=lambda m: -m["metrics"][f"ndcg_at_{k}.all"]["estimate"])
     names = {"all": "all targets", "repeat": "bought before", "novel": "never bought before"}
@@ -155,7 +166,7 @@ def _recommender(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> dict[
     return {
         "k": k,
         "baseline": _label(baseline),
-        "sentence": f"{_label(champion)} was chosen on earlier validation weeks and serves. On the test weeks, "
+        "sentence": f"{_label(champion)} was chosen on earlier validation weeks ({decision}). On the test weeks, "
         f"{_label(first['kind'])} has the highest nDCG@{k}; every model had {config['trials']} settings to choose from.",
         "chart": trusted_svg(dot_plot(dots, axis=f"nDCG@{k}", number=".3~f")),
         "caption": f"nDCG@{k} with 95 % interval, by kind of target. Panels have their own scale.",

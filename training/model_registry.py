@@ -43,6 +43,11 @@ class ModelVersion:
     tags: Mapping[str, str]
     aliases: tuple[str, ...]
 
+    @property
+    def intact(self) -> bool:
+        """Whether its files are there."""
+        return self.bundle.is_dir()
+
 
 class ModelRegistry:
     """The models of one store. A version is registered once per key."""
@@ -91,14 +96,10 @@ class ModelRegistry:
                 rule="scoring needs a trained model",
                 next_step="Run 'retarget train' first.",
             )
-        return found
+        return _whole(found)
 
     def with_alias(self, model: str, alias: str) -> ModelVersion | None:
-        """The version an alias points to; None when there is none.
-
-        Raises:
-            WorkspaceError: its files are gone.
-        """
+        """The version an alias points to, intact or not; None when there is none."""
         with self.store.explained():
             for found in self.store.client.search_registered_models(f"name = '{model}'"):
                 if alias in found.aliases:
@@ -114,7 +115,7 @@ class ModelRegistry:
         with self.store.explained():
             number = self._number(model, key)
             if number is not None:
-                return self._version(model, number)
+                return _whole(self._version(model, number))
         raise WorkspaceError(
             f"model '{model}'",
             f"has no version of the training {key}",
@@ -129,7 +130,7 @@ class ModelRegistry:
             WorkspaceError: there is none, or its files are gone.
         """
         with self.store.explained():
-            return self._version(model, str(number))
+            return _whole(self._version(model, str(number)))
 
     def put_in_force(self, version: ModelVersion) -> None:
         """Let `CHAMPION` point to a version; it is no challenger any more."""
@@ -174,13 +175,6 @@ class ModelRegistry:
         found: Any = self.store.client.get_model_version(model, number)
         files = self.store.artifacts(found.run_id)
         bundle = files / _REGISTERED / model / BUNDLE_PATH
-        if not bundle.is_dir():
-            raise WorkspaceError(
-                f"model '{model}'",
-                f"version {number} has lost its files ({bundle})",
-                rule="a registered model keeps its bundle",
-                next_step="Restore the folder, or train again in a new workspace.",
-            )
         return ModelVersion(
             model,
             found.tags[KEY_TAG],
@@ -190,3 +184,14 @@ class ModelRegistry:
             dict(found.tags),
             tuple(found.aliases),
         )
+
+
+def _whole(version: ModelVersion) -> ModelVersion:
+    if not version.intact:
+        raise WorkspaceError(
+            f"model '{version.model}'",
+            f"version {version.number} has lost its files ({version.bundle})",
+            rule="a registered model keeps its bundle",
+            next_step="Restore the folder, or train again.",
+        )
+    return version

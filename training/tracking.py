@@ -14,6 +14,8 @@ from typing import Any, Final
 
 from features.errors import InputError
 from features.run import Run
+from features.store import Workspace
+from training.lineage import lineage
 from training.mlflow_store import KEY_TAG, MlflowStore, require_key
 from training.model_pages import CARD
 from training.model_registry import ModelRegistry
@@ -27,6 +29,7 @@ point."""
 _METRIC_NAME: Final = re.compile(r"[\w.:/ -]+", re.ASCII)
 _PARAMETER_LENGTH: Final = 6_000  # MLflow's limit
 _NOTE: Final = "mlflow.note.content"  # shown as the description of a run
+_DATA: Final = "data.json"
 _BATCH: Final = 900  # metrics per call; MLflow takes 1,000
 
 
@@ -46,6 +49,7 @@ class Tracker:
         curves: Mapping[str, Sequence[float | None]] | None = None,
         tags: Mapping[str, str] | None = None,
         description: str = "",
+        data: Mapping[str, Any] | None = None,
         artifacts: Path | None = None,
     ) -> str:
         """Log one run, or find the finished one logged before under the same key.
@@ -58,6 +62,7 @@ class Tracker:
             curves: several values of one metric, at the steps 0, 1, …
             tags: further labels.
             description: Markdown shown with the run.
+            data: what it was made from; written as `data.json`.
             artifacts: folder whose files are copied into the run.
 
         Returns:
@@ -79,6 +84,8 @@ class Tracker:
             run = client.create_run(self.store.project_id, run_name=name, tags=labels)
             run_id: str = run.info.run_id
             _log_values(client, run_id, params, points, at=run.info.start_time)
+            if data is not None:
+                client.log_dict(run_id, dict(data), _DATA)
             if artifacts is not None:
                 client.log_artifacts(run_id, str(artifacts))
             client.set_terminated(run_id, "FINISHED")
@@ -119,6 +126,7 @@ def track_run(run: Run, *, folder: Path, project: str, models: Mapping[str, Path
         curves=figures.get(CURVES),
         tags={"step": run.manifest["step"], "config_hash": run.manifest["config_hash"]},
         description=description,
+        data=lineage(Workspace(folder), run.manifest["inputs"]),
         artifacts=run.path,
     )
     registry = ModelRegistry(tracker.store)

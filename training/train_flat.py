@@ -6,13 +6,18 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+import pandas as pd
+
+from features import columns as c
 from features.errors import ConfigError
 from features.run import Run, RunWriter, to_json
 from features.sources.flat_table import FlatTable, read_flat_table
 from features.store import Workspace
 from features.tables import REJECTS
 from training.fit_uplift import fit_uplift
-from training.reports.uplift import card_text, uplift_page
+from training.model_pages import write_pages
+from training.reports.uplift import model_card, uplift_page
+from training.reports.uplift_charts import uplift_charts
 from training.tracking import TRACKED, track_run
 from training.uplift.config import ColumnSplit, UpliftTrainingConfig
 from training.uplift.data_config import FlatTableData
@@ -35,7 +40,7 @@ def train_flat(config: UpliftTrainingConfig, *, folder: Path) -> Run:
         folder: folder of the config file; relative paths start here.
 
     Returns:
-        The finished run: `report.html`, `model_card.md`, `metrics.json`, `scores.parquet`, `curves.parquet`, `gain.parquet`,
+        The finished run: `report.html`, `model_card.md`, `plots/`, `metrics.json`, `scores.parquet`, `curves.parquet`, `gain.parquet`,
         `rejects.parquet` and one bundle per treated arm under `bundle/`.
 
     Raises:
@@ -117,9 +122,18 @@ def write_uplift(result: UpliftResult, writer: RunWriter, *, extra: dict[str, An
     writer.parquet("gain", result.gain_bands())
     stored = json.loads(to_json(metrics))  # the page shows what was stored
     writer.text("report.html", uplift_page(stored, curves.to_pandas()))
-    writer.text("model_card.md", card_text(stored))
+    write_pages(writer, card=model_card(stored), plots=_plots(stored, curves.to_pandas()))
     for contrast in result.contrasts:
         contrast.model.save(writer.path / _BUNDLE / contrast.name)
+
+
+def _plots(metrics: dict[str, Any], curves: pd.DataFrame) -> dict[str, str]:
+    """Every plot of every contrast, by file name."""
+    return {
+        f"{name}_{kind}.svg": chart.svg
+        for name, contrast in metrics["contrasts"].items()
+        for kind, chart in uplift_charts(contrast, curves[curves[c.CONTRAST] == name]).items()
+    }
 
 
 def _counts(flat: FlatTable) -> dict[str, int]:

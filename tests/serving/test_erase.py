@@ -88,6 +88,7 @@ def test_nothing_in_the_workspace_names_the_erased(telling, copied):
     workspace = Project(copied).workspace
     named = files_with(workspace.root, GONE)
     assert {"events.parquet", "decisions.csv", "scores.parquet", "person_ids.parquet"} <= named
+    assert "test_values.parquet" in named
     (job,) = plan_erase(erasure(copied, *GONE), []).jobs
     run = job.carry_out()
     assert files_with(workspace.root, GONE) == set()

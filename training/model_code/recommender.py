@@ -1,4 +1,4 @@
-"""A recommender as an MLflow model: histories in, lists out, the same as `retarget recommend`."""
+"""A recommender as an MLflow model: histories in, lists out, the items of `retarget recommend` without a catalog."""
 
 from __future__ import annotations
 

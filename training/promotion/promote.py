@@ -112,7 +112,7 @@ def promote(contest: Contest, versions: Sequence[ModelVersion], *, force: str = 
         The run with `promotion.json`: every check, its margin, and what became of each version.
     """
     registry = contest.registry
-    champions = {v.model: registry.with_alias(v.model, CHAMPION) for v in versions}
+    champions = {v.model: _in_force(registry, v.model) for v in versions}
     inputs = _inputs(versions, champions, force)
 
     def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
@@ -158,6 +158,12 @@ def require_promoted(run: Run) -> None:
             )
 
 
+def _in_force(registry: ModelRegistry, model: str) -> ModelVersion | None:
+    """The version in force; None when there is none that could be loaded."""
+    found = registry.with_alias(model, CHAMPION)
+    return found if found is not None and found.intact else None
+
+
 def _inputs(
     versions: Sequence[ModelVersion], champions: Mapping[str, ModelVersion | None], force: str
 ) -> dict[str, str]:
@@ -187,7 +193,7 @@ def _decide(
 ) -> Decision:
     model, number = version.model, version.number
     if champion is None:
-        return Decision(model, number, None, Outcome.FIRST, "there was none before")
+        return Decision(model, number, None, Outcome.FIRST, "there was none in force")
     if champion.number == number:
         return Decision(model, number, number, Outcome.IN_FORCE, "nothing to decide")
     if force:

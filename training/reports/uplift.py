@@ -84,12 +84,6 @@ def model_card(metrics: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def card_text(metrics: Mapping[str, Any]) -> str:
-    """The model card as Markdown."""
-    sections = [f"## {name}\n\n{text}\n" for name, text in model_card(metrics).items()]
-    return "# Model card\n\n" + "\n".join(sections)
-
-
 def _cap(contrast: Mapping[str, Any]) -> str:
     cap = contrast["learning_cap"]
     return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -206,6 +207,15 @@ def test_what_cannot_be_asked_for_says_why(toy):
     several = replace(toy.contest(), models=lambda _: [toy.model, "second"])
     with pytest.raises(ConfigError, match="Name one of them with --model"):
         promote_asked(several, number=1)
+
+
+def test_a_champion_without_files_is_replaced(toy):
+    toy.train(0.30)
+    promote_trained(toy.contest())
+    shutil.rmtree(toy.registry.champion(toy.model).bundle)
+    toy.train(0.20)
+    assert toy.outcome(promote_trained(toy.contest())) == "first"
+    assert toy.in_force() == 2
 
 
 def test_every_check_is_stored(toy):

@@ -10,7 +10,8 @@ from features import columns as c
 from features.config import validate
 from features.run import to_json
 from training.fit_uplift import fit_uplift
-from training.reports.uplift import card_text, model_card, uplift_page
+from training.reports.model_card import card_text
+from training.reports.uplift import model_card, uplift_page
 from training.uplift.config import UpliftTrainingConfig
 from training.uplift.rows import UpliftRows
 
@@ -116,7 +117,7 @@ def test_the_card_names_population_estimand_and_limits(stored):
     assert card["Population"] == f"4,000 rows assigned to '{ARM}' or 'none'"
     assert "intention to treat" in card["Estimand"]
     assert "claims of lift without a new randomised holdout" in card["Must not be used for"]
-    text = card_text(stored[0])
+    text = card_text(model_card(stored[0]))
     assert text.startswith("# Model card\n\n## Population")
 
 
