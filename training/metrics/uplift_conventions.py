@@ -125,13 +125,41 @@ def sklift_uplift_at(
     return float(outcome[top][inside].mean() - outcome[top][~inside].mean())
 
 
-def causalml_qini(outcome: FloatArray, treated: BoolArray, score: FloatArray) -> float:
-    """Causalml `qini_score(normalize=False)`: mean over rows of R1 - R0 N1/N0 less a random line; counts; random = 0."""
+def causalml_qini(
+    outcome: FloatArray, treated: BoolArray, score: FloatArray, *, normalize: bool = False
+) -> float:
+    """Causalml `qini_score`: mean over rows of R1 - R0 N1/N0 less a random line; random = 0.
+
+    In counts of treated rows, or with `normalize`, the default there, divided by the size of the curve's end.
+    """
     c = _counts(outcome, treated, score)
-    curve = c.treated_sum - c.control_sum * _over(c.treated, c.control)
-    places = np.arange(len(score) + 1)
-    line = np.interp(places, c.rows, curve)
-    return float(line.mean() - np.linspace(0, curve[-1], len(line)).mean())
+    curve = _per_row(c, c.treated_sum - c.control_sum * _over(c.treated, c.control))
+    area = float(curve.mean() - np.linspace(0, curve[-1], len(curve)).mean())
+    return area / abs(float(curve[-1])) if normalize else area
+
+
+def causalml_auuc(
+    outcome: FloatArray, treated: BoolArray, score: FloatArray, *, normalize: bool = True
+) -> float:
+    """Causalml `auuc_score`: mean over rows of (R1/N1 - R0/N0)(N1 + N0), nothing taken off; random = 1/2 of the curve's end.
+
+    With `normalize`, the default there, divided by the size of the curve's end, so that random = 1/2.
+    """
+    c = _counts(outcome, treated, score)
+    lift = _over(c.treated_sum, c.treated) - _over(c.control_sum, c.control)
+    known = (c.treated > 0) & (c.control > 0)
+    known[0] = (
+        True  # nobody, no lift; from there a straight line to the first row with both arms above it
+    )
+    curve = _per_row(c, np.interp(c.rows, c.rows[known], lift[known]) * c.rows)
+    area = float(curve.mean())
+    return area / abs(float(curve[-1])) if normalize else area
+
+
+def _per_row(c: _Counts, curve: FloatArray) -> FloatArray:
+    """The curve after 0, 1, … all rows; a straight line inside a block of equal scores."""
+    line: FloatArray = np.interp(np.arange(c.rows[-1] + 1), c.rows, curve)
+    return line
 
 
 def _perfect_uplift(outcome: FloatArray, treated: BoolArray) -> FloatArray:

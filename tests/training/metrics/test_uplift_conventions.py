@@ -8,6 +8,7 @@ import pytest
 
 from training.metrics.uplift import qini_area
 from training.metrics.uplift_conventions import (
+    causalml_auuc,
     causalml_qini,
     cumulative_gain_qini,
     pylift_qini,
@@ -48,7 +49,11 @@ def test_parity_with_scikit_uplift_on_ties():
 
 
 def test_parity_with_causalml():
-    assert causalml_qini(*sample()) == pytest.approx(6.065680207584165, rel=1e-12)
+    drawn = sample()
+    assert causalml_qini(*drawn) == pytest.approx(6.065680207584165, rel=1e-12)
+    assert causalml_qini(*drawn, normalize=True) == pytest.approx(0.3478222216936374, rel=1e-12)
+    assert causalml_auuc(*drawn) == pytest.approx(0.8539694983161183, rel=1e-12)
+    assert causalml_auuc(*drawn, normalize=False) == pytest.approx(38.681545219893856, rel=1e-12)
 
 
 def test_radcliffe_by_hand():
