@@ -6,7 +6,7 @@ import csv
 from hashlib import sha256
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.exports.base import Unavailable, require_valid
@@ -109,6 +109,7 @@ def test_planted_faults_are_found(tmp_path, before, after, fault):
     assert found.startswith(fault)
 
 
+@settings(max_examples=30)
 @given(rows=st.lists(st.tuples(st.emails(), st.text(), st.text(), st.text()), max_size=5))
 def test_no_contact_is_readable_whatever_it_is(make, tmp_path_factory, rows):
     contacts = {

@@ -165,7 +165,7 @@ def test_planted_faults_in_xml_are_found(make, tmp_path, before, after, fault):
     assert fault in found
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(texts=st.lists(st.text(max_size=30), min_size=1, max_size=4))
 def test_hostile_titles_come_back_as_one_inert_cell(make, tmp_path_factory, texts):
     items = [make.feed_item(f"a{n}", title=f"x {text}", description=text or "-") for n, text in enumerate(texts)]  # fmt: skip
