@@ -35,7 +35,7 @@ def comparison_lines(found: Sequence[Comparison], *, as_json: bool) -> list[str]
         title,
         "95 % intervals; p after Holm over the lines of one metric; a random order has 0, at a share the average effect",
         _LINE.format(
-            "arm", "metric", "run", "first", "run", "minus", "[95 %]", "p (Holm)", "verdict"
+            "arm", "metric", "run", "first", "value", "minus", "[95 %]", "p (Holm)", "verdict"
         ),
     ]
     for row in sorted(found, key=lambda row: row.contrast):
