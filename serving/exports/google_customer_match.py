@@ -19,7 +19,6 @@ from serving.exports.base import Format, Outcome, Row, Unavailable
 from serving.exports.contacts import Contacts
 from serving.exports.delimited import DelimitedFormat
 from serving.exports.facts import ExportFacts
-from serving.exports.inert import clean_text
 from serving.exports.matching import hashed, nothing_matches, or_empty
 
 COLUMNS: Final = ("Email", "Phone", "First Name", "Last Name", "Country", "Zip")
@@ -83,7 +82,7 @@ def _row(contact: dict[str, str], contacts: Contacts, drops: Counter[str]) -> Ro
         drops,
     )
     country = or_empty(contact[k.COUNTRY], hashing.country, drops)
-    code = clean_text(contact[k.ZIP])
+    code = or_empty(contact[k.ZIP], hashing.postal_code, drops)
     first = hashed(contact[k.FIRST_NAME], hashing.google_name, drops)
     last = hashed(contact[k.LAST_NAME], hashing.google_name, drops)
     if not (first and last and country and code):  # an address is matched by all four or not at all

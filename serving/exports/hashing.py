@@ -201,5 +201,21 @@ def country(written: str) -> str:
     return code
 
 
+def postal_code(written: str) -> str:
+    """A postal code as it is, for a platform that wants it so.
+
+    Raises:
+        UnusableError: it holds anything but letters, digits, blanks and dashes.
+
+    Example:
+        >>> postal_code(" 94103-1234 ")
+        '94103-1234'
+    """
+    code = " ".join(written.split())
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 -]{1,10}", code) is None:
+        raise UnusableError("invalid_zip")
+    return code
+
+
 def _folded(written: str) -> str:
     return unicodedata.normalize("NFC", written).strip().lower()

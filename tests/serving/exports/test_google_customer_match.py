@@ -35,7 +35,7 @@ def prepared(make):
     contacts = {
         "p1": [make.contact(email="cloudy.sanfrancisco+shopping@gmail.com", phone="(800)555-0100",
                             first_name=" John ", last_name="Doe", country="us", zip="94103")],
-        "p2": [make.contact(email="user.name+NYC@Example.com", first_name="Ann", zip="1")],
+        "p2": [make.contact(email="user.name+NYC@Example.com", first_name="Ann", zip="=1")],
         "p3": [make.contact(email="ab" * 32, phone="none")],
     }  # fmt: skip
     decisions = [make.decision(name) for name in ("p1", "p2", "p3", "p4")]
@@ -60,7 +60,9 @@ def test_country_and_zip_are_never_hashed_and_names_need_a_whole_address(prepare
 
 
 def test_what_is_left_out_is_counted(prepared):
-    assert prepared.drops == {"already_hashed": 1, "invalid_phone": 1, "nothing_to_match": 2}
+    assert prepared.drops == {
+        "already_hashed": 1, "invalid_phone": 1, "invalid_zip": 1, "nothing_to_match": 2,
+    }  # fmt: skip
     assert prepared.persons == 2
 
 
