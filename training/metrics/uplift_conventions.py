@@ -148,9 +148,8 @@ def causalml_auuc(
     c = _counts(outcome, treated, score)
     lift = _over(c.treated_sum, c.treated) - _over(c.control_sum, c.control)
     known = (c.treated > 0) & (c.control > 0)
-    known[0] = (
-        True  # nobody, no lift; from there a straight line to the first row with both arms above it
-    )
+    # nobody, no lift; from there a straight line to the first row with both arms above it
+    known[0] = True
     curve = _per_row(c, np.interp(c.rows, c.rows[known], lift[known]) * c.rows)
     area = float(curve.mean())
     return area / abs(float(curve[-1])) if normalize else area
