@@ -15,7 +15,8 @@ from features.errors import RetargetError
 
 if TYPE_CHECKING:
     from features.run import Run
-    from serving.jobs import Job, Plan
+    from serving.jobs import Job
+    from serving.plans import Plan
 
 app = typer.Typer(
     name="retarget",
@@ -55,7 +56,7 @@ def run(
 
     Overrides start with the name of the config file: campaign.budget.amount=50.
     """
-    from serving.jobs import plan_project  # noqa: PLC0415
+    from serving.plans import plan_project  # noqa: PLC0415
 
     plan = plan_project(folder, overrides or [])
     _execute(plan, dry_run=dry_run, log_json=log_json)
@@ -72,7 +73,7 @@ def ingest(
     log_json: LogJson = False,
 ) -> None:
     """Read the source of a project.yaml into tables and rejects."""
-    from serving.jobs import plan_ingest  # noqa: PLC0415
+    from serving.plans import plan_ingest  # noqa: PLC0415
 
     _execute(plan_ingest(config, overrides or []), dry_run=dry_run, log_json=log_json)
 
@@ -89,7 +90,7 @@ def features(
 
     Overrides start with the name of the config file: features.ranking.cutoffs=5.
     """
-    from serving.jobs import plan_features  # noqa: PLC0415
+    from serving.plans import plan_features  # noqa: PLC0415
 
     _execute(plan_features(config, overrides or []), dry_run=dry_run, log_json=log_json)
 
@@ -103,7 +104,7 @@ def simulate(
     log_json: LogJson = False,
 ) -> None:
     """Lay the randomised campaign of an experiment.yaml over real histories."""
-    from serving.jobs import plan_simulate  # noqa: PLC0415
+    from serving.plans import plan_simulate  # noqa: PLC0415
 
     _execute(plan_simulate(config, overrides or []), dry_run=dry_run, log_json=log_json)
 
@@ -117,7 +118,7 @@ def train(
     log_json: LogJson = False,
 ) -> None:
     """Train from a recommender.yaml or uplift.yaml; uplift also from any flat table."""
-    from serving.jobs import plan_train  # noqa: PLC0415
+    from serving.plans import plan_train  # noqa: PLC0415
 
     _execute(plan_train(config, overrides or []), dry_run=dry_run, log_json=log_json)
 
@@ -170,7 +171,7 @@ def promote(
 
     CONFIG is the training's; the metrics and margins are those of the promotion.yaml beside it.
     """
-    from serving.jobs import plan_promote  # noqa: PLC0415
+    from serving.plans import plan_promote  # noqa: PLC0415
 
     plan = plan_promote(config, overrides or [], model=model, number=version, force=force)
     _execute(plan, dry_run=dry_run, log_json=log_json)
@@ -283,7 +284,7 @@ def score(
     log_json: LogJson = False,
 ) -> None:
     """Decide whom to contact with what, for a campaign.yaml: the nightly job."""
-    from serving.jobs import plan_score  # noqa: PLC0415
+    from serving.plans import plan_score  # noqa: PLC0415
 
     _execute(plan_score(config, overrides or []), dry_run=dry_run, log_json=log_json)
 
@@ -297,7 +298,7 @@ def export(
     log_json: LogJson = False,
 ) -> None:
     """Write the files of an exports.yaml for ad platforms, after asking again who may be contacted."""
-    from serving.jobs import plan_export  # noqa: PLC0415
+    from serving.plans import plan_export  # noqa: PLC0415
 
     _execute(plan_export(config, overrides or []), dry_run=dry_run, log_json=log_json)
 
@@ -311,7 +312,7 @@ def measure(
     log_json: LogJson = False,
 ) -> None:
     """Estimate the lift of the campaign of an experiment.yaml."""
-    from serving.jobs import plan_measure  # noqa: PLC0415
+    from serving.plans import plan_measure  # noqa: PLC0415
 
     _execute(plan_measure(config, overrides or []), dry_run=dry_run, log_json=log_json)
 
@@ -325,7 +326,7 @@ def report(
     log_json: LogJson = False,
 ) -> None:
     """Write the report of a project.yaml from stored results."""
-    from serving.jobs import plan_report  # noqa: PLC0415
+    from serving.plans import plan_report  # noqa: PLC0415
 
     _execute(plan_report(config, overrides or []), dry_run=dry_run, log_json=log_json)
 
@@ -339,7 +340,7 @@ def erase(
     log_json: LogJson = False,
 ) -> None:
     """Remove the persons on the list of an erasure.yaml from every file of a workspace, with a proof."""
-    from serving.jobs import plan_erase  # noqa: PLC0415
+    from serving.plans import plan_erase  # noqa: PLC0415
 
     _execute(plan_erase(config, overrides or []), dry_run=dry_run, log_json=log_json)
 

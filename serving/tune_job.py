@@ -11,7 +11,8 @@ from rich.console import Console
 from features.project import Project
 from features.run import Run
 from features.store import Workspace
-from serving.jobs import Job, Plan
+from serving.jobs import Job
+from serving.plans import Plan
 from serving.progress import trial_bars
 from training.flat_recommender_config import FlatRecommenderConfig
 from training.recommender_config import RecommenderTrainingConfig

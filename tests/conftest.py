@@ -15,7 +15,7 @@ from features import columns as c
 from features.contracts import check
 from features.histories.histories import Histories
 from features.tables import EVENTS
-from serving.jobs import plan_project
+from serving.plans import plan_project
 
 settings.register_profile(
     "project", deadline=None, derandomize=True

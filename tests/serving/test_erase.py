@@ -20,7 +20,7 @@ from features.steps.features import FEATURES, load_histories
 from features.steps.ingest import INGEST
 from features.steps.simulate import SIMULATE
 from features.tables import DECISIONS, PERSONS
-from serving.jobs import plan_erase, plan_project, plan_report
+from serving.plans import plan_erase, plan_project, plan_report
 from serving.score import SCORE
 from training.models import champions
 

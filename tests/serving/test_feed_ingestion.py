@@ -24,7 +24,7 @@ from features.tables import (
     FEED_REJECTS,
     ITEM_ENRICHMENT,
 )
-from serving.jobs import plan_ingest
+from serving.plans import plan_ingest
 
 RETARGET = str(Path(sys.executable).with_name("retarget"))
 FEEDS = Path(__file__).parents[2] / "../shared/data/product_feeds"

@@ -8,7 +8,7 @@ import pytest
 from features import columns as c
 from features.project import Project
 from features.tables import DECISIONS
-from serving.jobs import plan_project
+from serving.plans import plan_project
 from serving.score import SCORE
 from training.steps import METRICS, TRAIN_RECOMMENDER
 

@@ -11,7 +11,8 @@ import pytest
 from features import columns as c
 from features.config import load_config
 from features.errors import ConfigError, GateError, InputError
-from training.compare_uplift import compare_runs, comparison_lines, read_run
+from training.compare_uplift import compare_runs, read_run
+from training.comparison_report import comparison_lines
 from training.predict_uplift import predict_file
 from training.train_flat import TRAIN_UPLIFT, train_flat
 from training.uplift.config import UpliftTrainingConfig

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from serving.jobs import plan_features, plan_ingest
+from serving.plans import plan_features, plan_ingest
 
 SHOP = """
 name: shop

@@ -23,7 +23,7 @@ from features.steps.simulate import SIMULATE
 from features.steps.training_sets import TRAINING_SETS, leakage_lines
 from features.tables import ASSIGNMENTS, OUTCOMES, PERSON_TIERS, SEGMENTS
 from features.training_sets.interactions import read_interactions
-from serving.jobs import plan_features, plan_ingest
+from serving.plans import plan_features, plan_ingest
 
 
 @pytest.fixture

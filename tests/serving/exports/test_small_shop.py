@@ -15,7 +15,7 @@ from features.errors import ConfigError
 from features.project import Project
 from features.tables import DECISIONS
 from serving.cli import app
-from serving.jobs import plan_export, plan_project
+from serving.plans import plan_export, plan_project
 from serving.report import PAGE, REPORT
 from serving.score import SCORE
 

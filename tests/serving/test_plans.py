@@ -14,7 +14,7 @@ import pytest
 from features.errors import ConfigError
 from features.project import Project
 from features.provenance import file_hash
-from serving.jobs import plan_project, plan_report, plan_train
+from serving.plans import plan_project, plan_report, plan_train
 from serving.report import REPORT
 from serving.score import SCORE
 
