@@ -114,7 +114,7 @@ def relevance_cost(plain: FloatArray, shown: FloatArray) -> tuple[FloatArray, Fl
     Example:
         >>> lost, share = relevance_cost(np.array([[4.0, 2.0]]), np.array([[2.0, 4.0]]))
         >>> lost.tolist(), share.round(3).tolist()   # 1 - (2 + 4 / log2(3)) / (4 + 2 / log2(3))
-        ([0.0], [0.141])
+        ([0.0], [0.14])
     """
     discount = 1 / np.log2(np.arange(plain.shape[1]) + 2)
     before, after = plain @ discount, shown @ discount

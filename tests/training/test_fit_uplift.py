@@ -243,7 +243,7 @@ def test_the_verdict_says_what_the_intervals_allow():
 
 
 def test_a_score_that_knows_the_assignment_withholds_its_evaluation():
-    check = TreatedShareCheck((100,), (90,), (50.0,), 64.0, 1, 1e-15, passed=False)
+    check = TreatedShareCheck((100,), (90,), (50.0,), (0.4,), (0.6,), 64.0, 1, 1e-15, passed=False)
     balance = BalanceCheck({"replied": 0.8, "age": 0.01}, 0.8, 90.0, 2, 0.0, passed=False)
     with pytest.raises(GateError) as caught:
         require_blind_score(check, balance, source="trial")
