@@ -58,9 +58,9 @@ def dot_plot(
         width: of the plot with one panel, in pixels.
     """
     data = pd.DataFrame(dots, columns=list(Dot._fields))
-    rows = list(dict.fromkeys(data["row"]))
+    rows, panels = (list(dict.fromkeys(data[name])) for name in ("row", "panel"))
     y = alt.Y("row:N", sort=rows, title=None, axis=alt.Axis(labelLimit=240))
-    ticks = alt.Axis(format=number, tickCount=_TICKS)
+    ticks = alt.Axis(format=number, tickCount=max(_TICKS // len(panels), 3), labelOverlap=True)
     x = alt.X("value:Q", title=axis, axis=ticks, scale=alt.Scale(zero=False))
     base = alt.Chart()
     layers: list[Any] = [
@@ -78,10 +78,9 @@ def dot_plot(
             color=TRUTH, shape="diamond", size=90, strokeWidth=2, filled=False
         )
         layers.append(diamond.encode(y=y, x="truth:Q"))
-    panels = list(dict.fromkeys(data["panel"]))
     if len(panels) == 1:
         return _svg(alt.layer(*layers, data=data).properties(width=width, height=alt.Step(26)))
-    layered = alt.layer(*layers).properties(width=600 // len(panels), height=alt.Step(26))
+    layered = alt.layer(*layers).properties(width=690 // len(panels), height=alt.Step(26))
     facet = alt.Column("panel:N", sort=panels, title=None)
     return _svg(layered.facet(column=facet, data=data).resolve_scale(x="independent"))
 
