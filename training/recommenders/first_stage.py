@@ -68,21 +68,18 @@ class FirstStage:
         self._popular = np.argsort(-persons, kind="stable").astype(np.int32)
         return self
 
-    def propose(self, observed: Observed, eligible: Eligible, *, k: int) -> Pairs:
+    def propose(self, observed: Observed, eligible: Eligible) -> Pairs:
         """What each row is proposed, once however many models name it; nothing for a row without weighted event.
 
         Args:
             observed: n_rows rows.
             eligible: of the same rows; nothing else is proposed.
-            k: length of the lists to be made; each model proposes at least so many.
 
         Invariants: a row's candidates depend on no other row; a score depends neither on them nor on `eligible`.
         """
         n_items = observed.n_items
         found = [
-            member._rank(
-                observed.under(member.config), min(max(source.depth, k), n_items), eligible
-            )
+            member._rank(observed.under(member.config), min(source.depth, n_items), eligible)
             for source, member in zip(self._sources, self._members, strict=True)
         ]
         lists = empty_lists(len(observed), min(self._popular_depth, n_items))

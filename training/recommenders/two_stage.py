@@ -165,7 +165,7 @@ class TwoStage(Recommender[TwoStageConfig]):
         learning, n_items = self.config.learning, self.n_items
         rows, labels, matrices = [], [], []
         for first, block in self._blocks(observed):
-            pairs = stage.propose(block, Eligible.everything(len(block), n_items), k=1)
+            pairs = stage.propose(block, Eligible.everything(len(block), n_items))
             taken_row, taken = taken_up(
                 block.history,
                 horizon_days=learning.horizon_days,
@@ -197,7 +197,7 @@ class TwoStage(Recommender[TwoStageConfig]):
 
     def _rank(self, observed: Observed, k: int, eligible: Eligible) -> tuple[CodeArray, ScoreArray]:
         stage, shop = self._fitted_stage()
-        pairs = stage.propose(observed, eligible, k=k)
+        pairs = stage.propose(observed, eligible)
         chance = self._fitted_ranker().probability(self._matrix(observed, pairs, shop))
         offsets = np.searchsorted(pairs.row, np.arange(len(observed) + 1))
         scores = sp.csr_matrix(

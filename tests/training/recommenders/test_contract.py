@@ -145,6 +145,14 @@ def test_a_batch_equals_one_by_one_in_any_order(config, fitted, histories, cutof
 
 
 @every_model
+def test_a_longer_list_begins_with_the_shorter(config, fitted, histories, cutoff):
+    model = fitted(config)
+    short, long = (model.recommend(histories.everyone(cutoff), k=k) for k in (2, 9))
+    np.testing.assert_array_equal(long.items[:, :2], short.items)
+    np.testing.assert_allclose(long.scores[:, :2], short.scores, rtol=1e-5)
+
+
+@every_model
 def test_small_blocks_give_the_same_lists(config, fitted, histories, cutoff, monkeypatch):
     model = fitted(config)
     whole = model.recommend(histories.everyone(cutoff), k=5)
