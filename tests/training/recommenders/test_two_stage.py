@@ -88,6 +88,17 @@ def test_candidates_are_out_of_time(shop, cutoff, monkeypatch):
     assert seen == [[now - (7 + 3 * 5) * day], [now]]
 
 
+def test_a_score_does_not_depend_on_how_long_the_list_is(shop, cutoff):
+    """Not even where the list is longer than what the first stage proposes."""
+    shallow = CONFIG.model_copy(
+        update={"sources": tuple(s.model_copy(update={"depth": 2}) for s in SOURCES), "popular": 2}
+    )
+    model = build(shallow).fit(shop.everyone(cutoff))
+    short, long = (model.recommend(shop.everyone(cutoff), k=k) for k in (2, 11))
+    np.testing.assert_array_equal(long.items[:, :2], short.items)
+    np.testing.assert_array_equal(long.scores[:, :2], short.scores)
+
+
 def test_scores_are_probabilities_and_survive_loading(shop, cutoff, tmp_path):
     model = build(CONFIG).fit(shop.everyone(cutoff))
     ranked = model.recommend(shop.everyone(cutoff), k=2)
