@@ -12,6 +12,7 @@ from features.assignment import uniform
 from features.builders.person import person_features
 from features.consent import contactable
 from features.engines.registry import open_engine
+from features.feed_tables import ITEM_SUPPRESSIONS, LISTINGS
 from features.histories.histories import microseconds
 from features.project import Project
 from features.run import Run, RunWriter
@@ -25,8 +26,6 @@ from features.tables import (
     DECISIONS,
     EVENTS,
     EXPOSURES,
-    ITEM_SUPPRESSIONS,
-    LISTINGS,
     PERSONS,
     REVERSALS,
     WATERFALL,

@@ -37,9 +37,7 @@ from features.catalog.stock import StockCheck, check_stock
 from features.catalog.validation import Validation
 from features.contracts import TableContract
 from features.errors import SchemaError
-from features.run import Run
-from features.tables import (
-    CATALOG,
+from features.feed_tables import (
     FEED_ATTRIBUTES,
     FEED_CHANGES,
     FEED_HISTORY,
@@ -53,6 +51,8 @@ from features.tables import (
     PAGE_OBSERVATIONS,
     TOMBSTONES,
 )
+from features.run import Run
+from features.tables import CATALOG
 
 Tables = tuple[tuple[TableContract, pa.Table], ...]
 

@@ -26,8 +26,8 @@ from features.catalog.rules.rule import MARKETING_OPERATIONS
 from features.catalog.rules.texts import CUSTOM_LABELS
 from features.config import BaseConfig
 from features.contracts import check
+from features.feed_tables import FEED_ISSUES, FEED_ITEMS, ITEM_ENRICHMENT
 from features.histories.histories import MICROSECONDS_PER_DAY, microseconds
-from features.tables import FEED_ISSUES, FEED_ITEMS, ITEM_ENRICHMENT
 
 UNKNOWN: Final = "unknown"
 IN_SEASON, OFF_SEASON, ALL_YEAR = "in_season", "off_season", "all_year"

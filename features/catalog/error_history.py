@@ -13,8 +13,9 @@ from features import columns as c
 from features.catalog.validation import Validation
 from features.contracts import check
 from features.errors import SchemaError
+from features.feed_tables import FEED_HISTORY
 from features.run import Run
-from features.tables import FEED_HISTORY, TIMESTAMP
+from features.tables import TIMESTAMP
 
 NO_ITEM: Final = "no_item"
 """Code of the rows that did not become items, for whatever reason; every ingestion has this one."""

@@ -15,7 +15,7 @@ from features.catalog.parsed import ID, OTHER, ParsedFeed, mask
 from features.catalog.rules.identity import usual_brand
 from features.catalog.rules.offers import sale_in_other_currency, sale_not_below_price
 from features.contracts import check
-from features.tables import FEED_ATTRIBUTES, FEED_ITEMS, LISTINGS
+from features.feed_tables import FEED_ATTRIBUTES, FEED_ITEMS, LISTINGS
 
 _TEXTS: Final = (
     c.TITLE, c.DESCRIPTION, c.LINK, c.IMAGE_LINK, c.ADDITIONAL_IMAGE_LINK, c.PRODUCT_TYPE, c.GTIN, c.MPN, c.CONDITION,

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from features import columns as c
 from features.catalog.parsed import ID
 from features.catalog.rules.texts import CUSTOM_LABELS
-from features.tables import FEED_ITEMS, FEED_LABELS
+from features.feed_tables import FEED_ITEMS, FEED_LABELS
 
 SUPPLEMENT: Final = "feed_supplement.tsv"
 

@@ -24,8 +24,8 @@ from features.catalog.parsed import mask
 from features.catalog.rules.rule import CREATIVE, MARKETING_OPERATIONS, MERCHANDISING
 from features.config import BaseConfig
 from features.contracts import check
+from features.feed_tables import ITEM_SUPPRESSIONS
 from features.histories.histories import microseconds
-from features.tables import ITEM_SUPPRESSIONS
 
 PageCheck = Literal[
     "page_not_found", "page_mismatch", "price_mismatch", "availability_mismatch", "page_slow"

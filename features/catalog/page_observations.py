@@ -22,11 +22,12 @@ from features.config import BaseConfig
 from features.contracts import check
 from features.distinct import map_distinct
 from features.errors import GateError
+from features.feed_tables import PAGE_OBSERVATIONS
 from features.files.opening import FileLimits
 from features.files.rejects import RejectLog
 from features.sources.raw_events import TimeConfig, parse_times
 from features.sources.text_rows import read_columns
-from features.tables import AVAILABILITIES, PAGE_OBSERVATIONS
+from features.tables import AVAILABILITIES
 
 _PRICE: Final = pa.struct([("amount", pa.float64()), ("currency", pa.string())])
 _NUMBER: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")

@@ -20,16 +20,10 @@ from features.catalog.rules.rule import MARKETING_OPERATIONS
 from features.config import BaseConfig
 from features.contracts import TableContract, check
 from features.errors import SchemaError
+from features.feed_tables import FEED_ATTRIBUTES, FEED_CHANGES, FEED_ITEMS, TOMBSTONES
 from features.provenance import content_hash
 from features.run import Run
-from features.tables import (
-    CATALOG,
-    FEED_ATTRIBUTES,
-    FEED_CHANGES,
-    FEED_ITEMS,
-    TIMESTAMP,
-    TOMBSTONES,
-)
+from features.tables import CATALOG, TIMESTAMP
 
 _ROWS_PER_HASH: Final = 50_000
 _FIELD, _NULL = "\x1f", "\x00"

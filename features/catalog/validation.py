@@ -30,8 +30,8 @@ from features.catalog.taxonomy import read_taxonomy
 from features.config import BaseConfig
 from features.contracts import check
 from features.errors import ConfigError, GateError
+from features.feed_tables import FEED_ISSUES, FEED_ITEMS
 from features.files.rejects import shown
-from features.tables import FEED_ISSUES, FEED_ITEMS
 
 KNOWN_ATTRIBUTES: Final = (
     frozenset(FEED_ITEMS.schema.names) - {c.ITEM_ID, c.CATEGORY, c.SALE_STARTS, c.SALE_ENDS}

@@ -5,15 +5,10 @@ from __future__ import annotations
 import pyarrow as pa
 
 from features.contracts import TableContract
+from features.feed_tables import FEED_ATTRIBUTES, FEED_ITEMS, FEED_LABELS, ITEM_ENRICHMENT
 from features.run import Run
 from features.segments.item_attributes import item_attribute_table
-from features.tables import (
-    CATALOG,
-    FEED_ATTRIBUTES,
-    FEED_ITEMS,
-    FEED_LABELS,
-    ITEM_ENRICHMENT,
-)
+from features.tables import CATALOG
 
 
 def stored_items(ingested: Run) -> pa.Table:

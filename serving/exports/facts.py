@@ -16,6 +16,7 @@ from features.catalog.labels import with_labels
 from features.catalog.profiles import Vertical
 from features.contracts import TableContract
 from features.errors import GateError, InputError
+from features.feed_tables import FEED_ITEMS, FEED_LABELS, ITEM_SUPPRESSIONS
 from features.project import Project
 from features.run import Run
 from features.steps.ingest import INGEST
@@ -23,10 +24,7 @@ from features.store import Workspace
 from features.tables import (
     CATALOG,
     DECISIONS,
-    FEED_ITEMS,
-    FEED_LABELS,
     IDENTITIES,
-    ITEM_SUPPRESSIONS,
     PERSON_MERGES,
     PERSONS,
     SEGMENTS,

@@ -14,9 +14,7 @@ import yaml
 from features import columns as c
 from features.catalog.labels import SUPPLEMENT
 from features.catalog.readers.feed import read_feed
-from features.store import Workspace
-from features.tables import (
-    CATALOG,
+from features.feed_tables import (
     FEED_CHANGES,
     FEED_HISTORY,
     FEED_ISSUES,
@@ -24,6 +22,8 @@ from features.tables import (
     FEED_REJECTS,
     ITEM_ENRICHMENT,
 )
+from features.store import Workspace
+from features.tables import CATALOG
 from serving.plans import plan_ingest
 
 RETARGET = str(Path(sys.executable).with_name("retarget"))

@@ -7,8 +7,9 @@ import pyarrow as pa
 
 from features import columns as c
 from features.builders.item_attributes import ItemAttributes, no_attributes
+from features.feed_tables import ITEM_ENRICHMENT
 from features.histories.histories import microseconds
-from features.tables import CATALOG, ITEM_ENRICHMENT
+from features.tables import CATALOG
 
 
 def test_a_snapshot(attributes, day):

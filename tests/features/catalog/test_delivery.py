@@ -11,10 +11,7 @@ import yaml
 from features import columns as c
 from features.catalog.labels import SUPPLEMENT
 from features.errors import ConfigError, GateError, WorkspaceError
-from features.project import Project
-from features.steps.ingest import INGEST, QUALITY, ingest
-from features.tables import (
-    CATALOG,
+from features.feed_tables import (
     FEED_CHANGES,
     FEED_HISTORY,
     FEED_ISSUES,
@@ -27,6 +24,9 @@ from features.tables import (
     PAGE_OBSERVATIONS,
     TOMBSTONES,
 )
+from features.project import Project
+from features.steps.ingest import INGEST, QUALITY, ingest
+from features.tables import CATALOG
 
 EVENTS = "time,event,user,item,qty,money,order\n" + "".join(
     f"2024-05-{day:02d}T10:00:00,{event},u{day % 3},a{item},{qty},9.50,{order}\n"

@@ -15,7 +15,7 @@ from features.catalog.enrichment import EnrichmentConfig, enrich, margin_share
 from features.catalog.limits import read_limits
 from features.config import validate
 from features.errors import ConfigError
-from features.tables import FEED_ITEMS, ITEM_ENRICHMENT
+from features.feed_tables import FEED_ITEMS, ITEM_ENRICHMENT
 
 YEAR = 365  # a moment one year after the first day of the events
 

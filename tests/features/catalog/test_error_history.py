@@ -9,8 +9,9 @@ import pytest
 from features.catalog.error_history import KEPT_DAYS, NO_ITEM, carry_on
 from features.catalog.readers.raw import RawFeed
 from features.catalog.validation import FeedConfig, validate_feed
+from features.feed_tables import FEED_HISTORY
 from features.quality.feed import error_series
-from features.tables import FEED_HISTORY, REJECTS
+from features.tables import REJECTS
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SCHEMA = pa.schema(

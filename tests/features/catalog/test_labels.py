@@ -8,7 +8,7 @@ import pytest
 
 from features.catalog.labels import derived_labels, supplement, with_labels
 from features.catalog.readers.feed import read_feed
-from features.tables import FEED_ITEMS, FEED_LABELS
+from features.feed_tables import FEED_ITEMS, FEED_LABELS
 
 
 def items(*rows):

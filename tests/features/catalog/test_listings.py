@@ -23,7 +23,7 @@ from features.catalog.listings import (
 )
 from features.config import validate
 from features.errors import ConfigError
-from features.tables import LISTINGS
+from features.feed_tables import LISTINGS
 
 AS_OF = datetime(2026, 3, 10, 12, tzinfo=UTC)
 BERLIN, POTSDAM, HAMBURG = (52.52, 13.405), (52.3906, 13.0645), (53.5511, 9.9937)

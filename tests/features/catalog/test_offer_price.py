@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from features.catalog.offer_price import offer_price
+from features.feed_tables import FEED_ITEMS
 from features.histories.histories import microseconds
-from features.tables import FEED_ITEMS
 
 START, END = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 8, tzinfo=UTC)
 

@@ -15,7 +15,7 @@ from features import columns as c
 from features.catalog.page_checks import PageChecksConfig, check_pages, same_page
 from features.config import validate
 from features.errors import ConfigError
-from features.tables import FEED_ITEMS, ITEM_SUPPRESSIONS, PAGE_OBSERVATIONS
+from features.feed_tables import FEED_ITEMS, ITEM_SUPPRESSIONS, PAGE_OBSERVATIONS
 
 AS_OF = datetime(2026, 3, 10, tzinfo=UTC)
 LINK = "https://shop.example/p?id=1"

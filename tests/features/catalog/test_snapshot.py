@@ -17,7 +17,8 @@ from features.catalog.snapshot import (
     take_snapshot,
     to_catalog,
 )
-from features.tables import CATALOG, FEED_ATTRIBUTES, FEED_ITEMS
+from features.feed_tables import FEED_ATTRIBUTES, FEED_ITEMS
+from features.tables import CATALOG
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

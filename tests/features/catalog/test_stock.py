@@ -6,7 +6,7 @@ import pytest
 from features.catalog.stock import LONG_DELIVERY, LOW_INVENTORY, StockConfig, check_stock
 from features.config import validate
 from features.errors import ConfigError
-from features.tables import FEED_ITEMS
+from features.feed_tables import FEED_ITEMS
 
 ITEMS = pa.Table.from_pylist(
     [

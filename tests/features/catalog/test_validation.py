@@ -16,7 +16,8 @@ from features.catalog.spellings import respell
 from features.catalog.validation import FeedConfig, validate_feed
 from features.config import validate
 from features.errors import ConfigError, GateError
-from features.tables import FEED_ISSUES, FEED_ITEMS, REJECTS
+from features.feed_tables import FEED_ISSUES, FEED_ITEMS
+from features.tables import REJECTS
 
 AS_OF = datetime(2026, 3, 1, tzinfo=UTC)
 FEEDS = Path(__file__).parents[3] / "../shared/data/product_feeds"

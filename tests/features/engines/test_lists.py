@@ -9,8 +9,9 @@ import pytest
 
 from features import columns as c
 from features.catalog.listings import ListingsConfig, PlaceConfig
+from features.feed_tables import LISTINGS
 from features.histories.histories import Histories
-from features.tables import LISTINGS, RECOMMENDATIONS, WATERFALL
+from features.tables import RECOMMENDATIONS, WATERFALL
 from serving.candidates import Counter
 from serving.config import EligibilityConfig
 from serving.lists.config import (

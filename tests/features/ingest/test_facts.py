@@ -10,18 +10,10 @@ import yaml
 from features import columns as c
 from features.erasure.tombstones import Tombstones, write_tombstones
 from features.errors import GateError, InputError
+from features.feed_tables import FEED_ISSUES
 from features.project import Project
 from features.steps.ingest import INGEST, ingest
-from features.tables import (
-    CATALOG,
-    EVENTS,
-    FEED_ISSUES,
-    IDENTITIES,
-    PERSONS,
-    REJECTS,
-    REPEATS,
-    REVERSALS,
-)
+from features.tables import CATALOG, EVENTS, IDENTITIES, PERSONS, REJECTS, REPEATS, REVERSALS
 
 EVENT_ROWS = """time,event,cookie,login,sku,qty,money,order,consent
 2024-05-01T10:00:00,product_view,k1,,PREFIXa1,,,,true

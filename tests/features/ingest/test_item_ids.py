@@ -8,9 +8,9 @@ import yaml
 
 from features.config import validate
 from features.errors import GateError
+from features.feed_tables import FEED_ITEMS
 from features.ingest.item_ids import ItemIdConfig, feed_ids, match_items
 from features.sources.raw_events import RAW_EVENTS
-from features.tables import FEED_ITEMS
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -9,8 +9,9 @@ import pytest
 
 from features.contracts import check
 from features.engines.local import LocalEngine
+from features.feed_tables import FEED_ITEMS
 from features.quality.observed import observe
-from features.tables import EVENTS, FEED_ITEMS
+from features.tables import EVENTS
 
 START = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
 

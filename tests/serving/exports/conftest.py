@@ -11,15 +11,10 @@ import pytest
 from features import columns as c
 from features.config import BaseConfig
 from features.contracts import check
+from features.feed_tables import FEED_ITEMS
 from features.project import Project
 from features.steps.ingest import INGEST
-from features.tables import (
-    CATALOG,
-    DECISIONS,
-    EVENTS,
-    FEED_ITEMS,
-    PERSONS,
-)
+from features.tables import CATALOG, DECISIONS, EVENTS, PERSONS
 from serving.exports.contacts import FIELDS, Contacts
 from serving.exports.facts import ExportFacts, FeedNow
 from serving.exports.person_lists import KnownIds

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from features import columns as c
+from features.feed_tables import FEED_ITEMS, FEED_LABELS, ITEM_SUPPRESSIONS
 from features.project import Project
-from features.tables import DECISIONS, FEED_ITEMS, FEED_LABELS, ITEM_SUPPRESSIONS
+from features.tables import DECISIONS
 from serving.exports.base import Unavailable
 from serving.exports.facts import excluded_persons, feed_now
 from serving.exports.google_ads_feed import GoogleAdsFeedConfig

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from features import columns as c
 from features.catalog.listings import ListingsConfig, PlaceConfig
-from features.tables import LISTINGS
+from features.feed_tables import LISTINGS
 from serving.lists.near import Near
 
 BERLIN, HAMBURG = (
