@@ -66,13 +66,13 @@ class PeopleConfig(BaseConfig):
     drift_per_day: Share = 0.01
     """Chance per day that one liked category is exchanged for another."""
 
-    cart: Share = 0.012
+    cart: Share = 0.03
     """Chance that a view is followed by putting the item into the cart, for a person of ordinary appetite."""
 
-    checkout: Share = 0.35
+    checkout: Share = 0.15
     """Chance that a visit with something in the cart goes on to the checkout."""
 
-    order: Share = 0.5
+    order: Share = 0.4
     """Chance that a checkout ends in an order."""
 
     refund: Share = 0.05
