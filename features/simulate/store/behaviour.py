@@ -99,6 +99,36 @@ class Actions(NamedTuple):
         return self._replace(**{name: column[:n] for name, column in self._asdict().items()})
 
 
+class Minds(NamedTuple):
+    """What people have in mind at the first moment of some days, before anything of the day.
+
+    Attributes:
+        day: shape (n_days,), rising.
+        tastes: shape (n_days, n, tastes), liked categories, the most liked first.
+        cart_item: shape (n_days, n), what was last put into the open cart, -1 = no open cart.
+        cart_time: shape (n_days, n), microseconds since the store's first moment when that was; 0 without an open cart.
+        due_item: shape (n_days, n), something needed again by then, -1 = nothing.
+    """
+
+    day: IntArray
+    tastes: npt.NDArray[np.int16]
+    cart_item: CodeArray
+    cart_time: IntArray
+    due_item: CodeArray
+
+    @classmethod
+    def empty(cls, days: IntArray, *, persons: int, tastes: int) -> Minds:
+        """Room for so many persons at each day."""
+        shape = (len(days), persons)
+        return cls(
+            day=days,
+            tastes=np.empty((*shape, tastes), np.int16),
+            cart_item=np.full(shape, NO_CODE, np.int32),
+            cart_time=np.zeros(shape, np.int64),
+            due_item=np.full(shape, NO_CODE, np.int32),
+        )
+
+
 class _Rules(NamedTuple):
     """Chances and means of `PeopleConfig` for the kernel."""
 
@@ -115,7 +145,8 @@ class _Rules(NamedTuple):
 class _Mind(NamedTuple):
     """What one person carries from visit to visit; made once, used for everybody in turn.
 
-    `counts` holds how many items are remembered, in the cart and due; then the orders so far and the cart's last day.
+    `counts` holds how many items are remembered, in the cart and due; then the orders so far, the cart's last day and its
+    last time.
     """
 
     tastes: IntArray
@@ -126,7 +157,7 @@ class _Mind(NamedTuple):
     counts: IntArray
 
 
-_KNOWN, _IN_CART, _DUE, _ORDERS, _CART_DAY = range(5)
+_KNOWN, _IN_CART, _DUE, _ORDERS, _CART_DAY, _CART_TIME = range(6)
 
 
 def live(
@@ -144,6 +175,35 @@ def live(
 
     Invariants: what a person does depends on the person's number and the seed, not on who else is asked.
     """
+    never = np.zeros(0, np.int64)
+    return live_and_think(
+        people, shelf, config, days=days, weekday=weekday, seed=seed, moments=never
+    )[0]
+
+
+def live_and_think(
+    people: People,
+    shelf: Shelf,
+    config: PeopleConfig,
+    *,
+    days: int,
+    weekday: int,
+    seed: int,
+    moments: IntArray,
+) -> tuple[Actions, Minds]:
+    """As `live`, and what people have in mind when some days begin.
+
+    Args:
+        people: who.
+        shelf: what there is.
+        config: chances.
+        days: length of the simulation.
+        weekday: of the first day, 0 = Monday.
+        seed: of the draws.
+        moments: days, rising, each before `days`.
+
+    Invariants: what people do does not depend on `moments`.
+    """
     rules = _Rules(
         config.views_per_visit,
         config.repeat,
@@ -156,11 +216,12 @@ def live(
     )
     expected = people.visits_per_day.sum() * days * (config.views_per_visit + 2)
     room = int(1.5 * expected) + 1_000
+    minds = Minds.empty(moments, persons=len(people.known), tastes=people.tastes.shape[1])
     while True:
         actions = Actions.empty(room)
-        written = _live(people, shelf, rules, days, weekday, seed, _WEEKDAY, _HOUR, actions)
+        written = _live(people, shelf, rules, days, weekday, seed, _WEEKDAY, _HOUR, actions, minds)
         if written <= room:
-            return actions.begin(written)
+            return actions.begin(written), minds
         room = written
 
 
@@ -175,8 +236,9 @@ def _live(
     weekdays: FloatArray,
     hours: FloatArray,
     actions: Actions,
+    minds: Minds,
 ) -> int:
-    """Fill `actions` as far as there is room; returns how many there are."""
+    """Fill `actions` as far as there is room, and `minds`; returns how many actions there are."""
     state = np.empty(1, np.uint64)
     n_tastes = people.tastes.shape[1]
     mind = _Mind(
@@ -185,7 +247,7 @@ def _live(
         np.empty(_ROOM, np.int64),
         np.empty(_ROOM, np.int64),
         np.empty(_ROOM, np.int64),
-        np.empty(5, np.int64),
+        np.empty(6, np.int64),
     )
     when = np.empty(_MOST_VISITS)
     written = 0
@@ -193,7 +255,11 @@ def _live(
         start(state, seed, people.first + row)
         mind.tastes[:] = people.tastes[row]
         mind.counts[:] = 0
+        moment = 0
         for day in range(days):
+            if moment < minds.day.shape[0] and minds.day[moment] == day:
+                _keep_in_mind(minds, moment, row, mind, day)
+                moment += 1
             if uniform(state) < rules.drift:
                 category = below(state, shelf.first.shape[0] - 1)
                 mind.tastes[below(state, n_tastes)] = category
@@ -252,6 +318,7 @@ def _visit(
             mind.cart[counts[_IN_CART]] = item
             counts[_IN_CART] += 1
             counts[_CART_DAY] = day
+            counts[_CART_TIME] = time
     if counts[_IN_CART] == 0 or uniform(state) >= rules.checkout:
         return written
     logged_in = people.known[row]
@@ -371,6 +438,19 @@ def _popular(shelf: Shelf, category: int, drawn: float) -> int:
         else:
             low = middle + 1
     return int(low)
+
+
+@helper
+def _keep_in_mind(minds: Minds, moment: int, row: int, mind: _Mind, day: int) -> None:
+    counts = mind.counts
+    for place in range(mind.tastes.shape[0]):
+        minds.tastes[moment, row, place] = mind.tastes[place]
+    if counts[_IN_CART] > 0 and day - counts[_CART_DAY] <= _CART_DAYS:
+        minds.cart_item[moment, row] = mind.cart[counts[_IN_CART] - 1]
+        minds.cart_time[moment, row] = counts[_CART_TIME]
+    due = _first_due(mind, day)
+    if due >= 0:
+        minds.due_item[moment, row] = mind.due[due]
 
 
 @helper

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
+from features.arrays import FloatArray, IntArray
 from features.kernels import helper
 
 State = npt.NDArray[np.uint64]
@@ -31,9 +33,34 @@ def start(state: State, seed: int, number: int) -> None:
 
 
 @helper
+def begin(state: State, seed: int, purpose: int, moment: int, number: int) -> None:
+    """Begin the stream of one person for one purpose at one moment: the same in any company, whatever was drawn before.
+
+    Args:
+        state: of the stream.
+        seed: of the world.
+        purpose: from 0 to 255; streams of different purposes have nothing in common.
+        moment: from 0 to 65,535.
+        number: of the person, below 2 ** 40.
+    """
+    start(state, seed, (purpose << 56) | (moment << 40) | number)
+
+
+@helper
 def uniform(state: State) -> float:
     """A number in [0, 1)."""
     return float(_next(state) >> _BY_11) * _UNIT
+
+
+@numba.njit(cache=True, nogil=True)
+def uniforms(seed: int, purpose: int, moment: IntArray, numbers: IntArray) -> FloatArray:
+    """The first number in [0, 1) of each row's stream, shape (n,); arguments as for `begin`."""
+    state = np.empty(1, np.uint64)
+    drawn = np.empty(len(numbers))
+    for row in range(len(numbers)):
+        begin(state, seed, purpose, moment[row], numbers[row])
+        drawn[row] = uniform(state)
+    return drawn
 
 
 @helper

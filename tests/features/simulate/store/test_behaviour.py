@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from features.histories.histories import MICROSECONDS_PER_DAY
-from features.simulate.store.behaviour import live
+from features.simulate.store.behaviour import live, live_and_think
 from features.simulate.store.config import PeopleConfig
 from features.simulate.store.people import BLOCK, People, block_of_people
 from features.tables import EVENT_NAMES
@@ -101,6 +101,35 @@ def test_only_those_with_an_account_are_logged_in(actions, people):
     np.testing.assert_array_equal(actions.logged_in[ordered], people.known[actions.person[ordered]])
 
 
+def test_what_people_have_in_mind_changes_nothing_they_do_and_knows_their_carts(
+    people, shelf, actions
+):
+    config, moments = PeopleConfig(cart=0.05), np.array([20, 41])
+    again, minds = live_and_think(
+        people, shelf, config, days=DAYS, weekday=0, seed=1, moments=moments
+    )
+    for whole, part in zip(actions, again, strict=True):
+        np.testing.assert_array_equal(whole, part)
+    for place, day in enumerate(moments):
+        past = actions.time < day * MICROSECONDS_PER_DAY
+        ordered = np.zeros(len(people.known))
+        last = np.full(len(people.known), -1)
+        rows = np.flatnonzero(past & named(actions, "cart_add"))
+        last[actions.person[rows]] = rows
+        done = np.flatnonzero(past & named(actions, "purchase"))
+        ordered[actions.person[done]] = actions.time[done]
+        has = last >= 0
+        begun = np.where(has, actions.time[last], 0)
+        recent = (day - begun // MICROSECONDS_PER_DAY <= 14) & (begun > ordered)
+        # a cart of which nothing was in stock is emptied by an order that leaves no row
+        disagree = (has & recent) != (minds.cart_item[place] >= 0)
+        assert disagree.mean() < 0.01
+        both = has & recent & (minds.cart_item[place] >= 0)
+        assert both.sum() > 100
+        np.testing.assert_array_equal(minds.cart_item[place][both], actions.item[last[both]])
+        np.testing.assert_array_equal(minds.cart_time[place][both], begun[both])
+
+
 def test_visits_and_views_have_their_means(shelf):
     people = block_of_people(CALM, block=0, persons=2_000, categories=8, days=DAYS, seed=4)
     actions = live(people, shelf, CALM, days=56, weekday=0, seed=4)
@@ -156,3 +185,11 @@ def _gap_share(actions, low, high):
     same = (np.diff(person[order]) == 0) & (np.diff(item[order]) == 0)
     gap = np.diff(time[order]) / MICROSECONDS_PER_DAY
     return float(np.sum(same & (gap >= low) & (gap <= high)) / bought.sum())
+
+
+def test_people_like_categories_of_one_place():
+    people = block_of_people(
+        PeopleConfig(), block=0, persons=90, categories=12, days=DAYS, seed=1, places=3
+    )
+    assert (people.tastes % 3 == np.arange(90)[:, None] % 3).all()
+    assert len(np.unique(people.tastes)) == 12
