@@ -22,7 +22,14 @@ from features.run import Run, RunWriter, parquet_options, to_json, write_text, w
 from features.simulate.store.behaviour import Actions, live
 from features.simulate.store.config import StoreConfig
 from features.simulate.store.dirt import Dirt, bots, spoil
-from features.simulate.store.files import EVENT_FILE, event_rows, feed_lines, item_ids, rows_by_day
+from features.simulate.store.files import (
+    EVENT_FILE,
+    event_rows,
+    feed_lines,
+    in_feed,
+    item_ids,
+    rows_by_day,
+)
 from features.simulate.store.people import People, block_of_people, blocks
 from features.simulate.store.shelf import Shelf, stock_shelf
 from features.store import Workspace
@@ -44,7 +51,7 @@ def simulate_store(workspace: Workspace, config: StoreConfig) -> Run:
             truth.mkdir()
             planted = _write_events(files / "events", truth, shelf, config)
             faulty = _faulty(shelf, config)
-            planted["feed_errors"] = int((faulty & (shelf.launch <= config.days)).sum())
+            planted["feed_errors"] = int((faulty & in_feed(shelf, config)).sum())
             write_text(files / "feed.tsv", feed_lines(shelf, config, faulty=faulty))
             _write(truth / "items.parquet", _items(shelf))
             write_text(truth / "planted.json", to_json(planted))
@@ -102,6 +109,7 @@ def _block(shelf: Shelf, config: StoreConfig, block: int) -> tuple[Actions, Dirt
         block=block,
         persons=config.persons,
         categories=config.shelf.categories,
+        places=config.shelf.places,
         days=config.days,
         seed=config.seed,
     )

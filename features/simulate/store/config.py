@@ -6,9 +6,26 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from features.catalog.listings import PlaceConfig
 from features.config import BaseConfig, UtcTime
 
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class ListingsConfig(BaseConfig):
+    """Items that are listings: each is there once, at one place, for a while."""
+
+    days: int = Field(default=30, ge=1)
+    """A listing ends so many days after it began, unless it was taken before; they begin evenly over time."""
+
+    taken: Share = 0.5
+    """Share of the listings that somebody takes before they end, at an even moment; then they are gone."""
+
+    kept_days: int = Field(default=7, ge=0)
+    """For so many days the feed still holds a listing that is over, as feeds do."""
+
+    places: tuple[PlaceConfig, ...] = Field(min_length=1)
+    """Where listings are; a person looks at those of one place only. Categories are spread over the places evenly."""
 
 
 class ShelfConfig(BaseConfig):
@@ -44,6 +61,14 @@ class ShelfConfig(BaseConfig):
     out_of_stock: Share = 0.1
     """Share of the items that run out once, for one to two weeks."""
 
+    listings: ListingsConfig | None = None
+    """Items are listings: `new` and `out_of_stock` do not apply; null = they are not."""
+
+    @property
+    def places(self) -> int:
+        """How many places there are; 1 where place does not matter."""
+        return 1 if self.listings is None else len(self.listings.places)
+
 
 class PeopleConfig(BaseConfig):
     """Who comes, and how they behave. Rates of one person are log-normal around these."""
@@ -74,6 +99,9 @@ class PeopleConfig(BaseConfig):
 
     order: Share = 0.4
     """Chance that a checkout ends in an order."""
+
+    second_unit: Share = 0.15
+    """Chance that an ordered item is ordered twice."""
 
     refund: Share = 0.05
     """Chance that an order is sent back as a whole, one to ten days later."""
@@ -156,4 +184,6 @@ class StoreConfig(BaseConfig):
     def _check_shelf(self) -> Self:
         if self.shelf.categories > self.shelf.items:
             raise ValueError("'shelf.categories' is larger than 'shelf.items'")
+        if self.shelf.categories % self.shelf.places:
+            raise ValueError("'shelf.categories' is no multiple of the number of places")
         return self

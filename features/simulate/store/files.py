@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import pairwise
 from typing import Final
 
@@ -39,6 +40,8 @@ FEED_COLUMNS: Final = (
     "id", "title", "description", "link", "image_link", "price", "availability", "brand",
     "product_type", "condition", "identifier_exists", "cost_of_goods_sold",
 )  # fmt: skip
+
+LISTING_COLUMNS: Final = ("expiration_date", "latitude", "longitude")
 
 _BAD_QUANTITY: Final = "one"
 _SHOP: Final = "https://shop.example"
@@ -106,13 +109,14 @@ def rows_by_day(dirt: Dirt, time: IntArray, *, days: int) -> list[IntArray]:
 
 
 def feed_lines(shelf: Shelf, config: StoreConfig, *, faulty: BoolArray) -> str:
-    """The feed after the last day, tab-separated; items that have not appeared by then are not in it."""
-    lines = ["\t".join(FEED_COLUMNS)]
+    """The feed after the last day, tab-separated; items that have not appeared by then, or are over for long, are not in it."""
+    listings = config.shelf.listings
+    lines = ["\t".join(FEED_COLUMNS if listings is None else FEED_COLUMNS + LISTING_COLUMNS)]
     stocked = shelf.in_stock(config.days)
-    for code in np.flatnonzero(shelf.launch <= config.days).tolist():
+    for code in np.flatnonzero(in_feed(shelf, config)).tolist():
         name = f"item-{code}"
         price = "" if faulty[code] else f"{shelf.price[code]:.2f} {config.currency}"
-        cells = (
+        cells = [
             name,
             f"Article {code} of range {shelf.category[code]}",
             f"Article {code}, made by brand {shelf.brand[code]}.",
@@ -125,9 +129,24 @@ def feed_lines(shelf: Shelf, config: StoreConfig, *, faulty: BoolArray) -> str:
             "new",
             "no",
             f"{shelf.cost[code]:.2f} {config.currency}",
-        )
+        ]
+        if listings is not None:
+            ends = config.first + timedelta(days=int(shelf.ends[code]))
+            at = listings.places[int(shelf.category[code]) % len(listings.places)]
+            cells += [ends.isoformat(), str(at.latitude), str(at.longitude)]
         lines.append("\t".join(cells))
     return "\n".join(lines) + "\n"
+
+
+def in_feed(shelf: Shelf, config: StoreConfig) -> BoolArray:
+    """Which items the feed after the last day holds, shape (n_items,)."""
+    appeared: BoolArray = shelf.launch <= config.days
+    if config.shelf.listings is None:
+        return appeared
+    over: BoolArray = (
+        np.minimum(shelf.ends, shelf.out_from) < config.days - config.shelf.listings.kept_days
+    )
+    return appeared & ~over
 
 
 def _consent(actions: Actions, people: People | None) -> BoolArray:

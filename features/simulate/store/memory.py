@@ -47,6 +47,7 @@ def _block(config: StoreConfig, shelf: Shelf, block: int) -> Actions:
         block=block,
         persons=config.persons,
         categories=config.shelf.categories,
+        places=config.shelf.places,
         days=config.days,
         seed=config.seed,
     )

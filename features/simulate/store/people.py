@@ -39,7 +39,14 @@ class People(NamedTuple):
 
 
 def block_of_people(
-    config: PeopleConfig, *, block: int, persons: int, categories: int, days: int, seed: int
+    config: PeopleConfig,
+    *,
+    block: int,
+    persons: int,
+    categories: int,
+    days: int,
+    seed: int,
+    places: int = 1,
 ) -> People:
     """The persons of one block, at most `BLOCK`.
 
@@ -50,12 +57,14 @@ def block_of_people(
         categories: of the store.
         days: length of the simulation.
         seed: of the draws.
+        places: of the store; a person lives at one, and likes categories there.
     """
     first = block * BLOCK
     n = min(BLOCK, persons - first)
     rng = np.random.default_rng([seed, 1, block])
     spread = config.activity_spread
     change = rng.random(n) < config.consent_changes
+    place = (first + np.arange(n)) % places
     return People(
         first=first,
         visits_per_day=config.visits_per_day
@@ -65,7 +74,8 @@ def block_of_people(
         known=rng.random(n) < config.known,
         consent=rng.random(n) < config.consent,
         changes=np.where(change, rng.integers(0, days, n), NEVER),
-        tastes=rng.integers(categories, size=(n, config.tastes)),
+        tastes=rng.integers(categories // places, size=(n, config.tastes)) * places
+        + place[:, None],
     )
 
 

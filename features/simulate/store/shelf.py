@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from features.arrays import BoolArray, FloatArray, IntArray
-from features.simulate.store.config import ShelfConfig
+from features.simulate.store.config import ListingsConfig, ShelfConfig
 
 NEVER: Final = 1 << 30
 """A day that does not come."""
@@ -27,8 +27,10 @@ class Shelf(NamedTuple):
         cost: shape (n_items,), money, to the cent.
         launch: shape (n_items,), day from which an item is there; 0 = from the beginning, as is the most popular one
             of each category.
-        out_from, out_until: shape (n_items,), days in [from, until) without stock; `NEVER` = none.
+        out_from, out_until: shape (n_items,), days in [from, until) without stock; both `NEVER` = none, only the second =
+            gone for good.
         interval: shape (n_items,), days after which it is needed again; 0 = never.
+        ends: shape (n_items,), day on which a listing ends, taken or not; `NEVER` = it is no listing.
     """
 
     category: IntArray
@@ -41,6 +43,7 @@ class Shelf(NamedTuple):
     out_from: IntArray
     out_until: IntArray
     interval: IntArray
+    ends: IntArray
 
     def in_stock(self, day: int) -> BoolArray:
         """Which items can be bought on a day, shape (n_items,)."""
@@ -74,7 +77,7 @@ def stock_shelf(config: ShelfConfig, *, days: int, seed: int) -> Shelf:
     runs_out = rng.random(items) < config.out_of_stock
     out_from = np.where(runs_out, launch + rng.integers(0, max(days, 1), items), NEVER)
     consumable = rng.random(items) < config.consumable
-    return Shelf(
+    shelf = Shelf(
         category=category,
         first=first,
         popularity=popularity,
@@ -85,4 +88,25 @@ def stock_shelf(config: ShelfConfig, *, days: int, seed: int) -> Shelf:
         out_from=out_from,
         out_until=np.where(runs_out, out_from + rng.integers(7, 15, items), NEVER),
         interval=np.where(consumable, rng.choice(_INTERVALS, items), 0),
+        ends=np.full(items, NEVER),
     )
+    if config.listings is None:
+        return shelf
+    begin, end, gone = _listed(config.listings, items=items, days=days, seed=seed)
+    return shelf._replace(
+        launch=np.maximum(begin, 0),
+        out_from=np.minimum(end, gone),
+        out_until=np.full(items, NEVER),
+        ends=end,
+    )
+
+
+def _listed(
+    config: ListingsConfig, *, items: int, days: int, seed: int
+) -> tuple[IntArray, IntArray, IntArray]:
+    """Days on which listings begin and end, and on which they are taken; as many are there on the first day as on the last."""
+    rng = np.random.default_rng([seed, 5])
+    begin = rng.integers(-config.days + 1, max(days, 1), items)
+    taken = begin + 1 + rng.integers(config.days, size=items)
+    end = begin + config.days
+    return begin, end, np.where(rng.random(items) < config.taken, taken, end)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from features.simulate.store.config import ShelfConfig
+from features.simulate.store.config import ListingsConfig, ShelfConfig
 from features.simulate.store.shelf import NEVER, stock_shelf
 
 
@@ -45,3 +45,16 @@ def test_an_item_is_not_in_stock_before_its_launch(shelf):
 def test_prices_and_costs(shelf):
     assert (shelf.price >= 0.01).all()
     np.testing.assert_array_equal(shelf.cost, np.round(0.65 * shelf.price, 2))
+
+
+def test_listings_end_and_do_not_come_back():
+    listed = ListingsConfig(days=20, taken=0.5, places=({"latitude": 52.5, "longitude": 13.4},))
+    config = ShelfConfig(items=4_000, categories=4, listings=listed)
+    shelf = stock_shelf(config, days=60, seed=2)
+    assert (shelf.out_until == NEVER).all()
+    assert (shelf.out_from <= shelf.ends).all()
+    assert (shelf.out_from < shelf.ends).mean() == pytest.approx(0.5 * 19 / 20, abs=0.03)
+    there = [int(shelf.in_stock(day).sum()) for day in (0, 30, 59)]
+    # each of 4,000 begins on one of 79 days, and is there for 20 days or, if taken, for 10.5 of them
+    assert there == pytest.approx([4_000 / 79 * (20 + 10.5) / 2] * 3, rel=0.1)
+    assert not shelf.in_stock(200).any()
