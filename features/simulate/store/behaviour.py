@@ -27,7 +27,7 @@ from features.simulate.store.draws import (
     uniform,
 )
 from features.simulate.store.people import People
-from features.simulate.store.shelf import Shelf
+from features.simulate.store.shelf import NEVER, Shelf
 from features.tables import EVENT_NAMES
 
 _PAGE: Final = EVENT_NAMES.index("page_view")
@@ -46,7 +46,7 @@ _NEED: Final = 0.1  # further visits per day while something is due
 _NEED_VIEW: Final = 0.5  # chance that a view goes to what is due
 _NEED_CART: Final = 0.6  # chance to take it up then
 _NEXT_TASTE: Final = 0.5  # chance to go on to the next liked category
-_SECOND_UNIT: Final = 0.15
+_TRIES: Final = 20  # to come upon an item that is there
 _REFUND_DAYS: Final = 10
 _WEEKDAYS: Final = (0.9, 0.9, 0.95, 1.0, 1.05, 1.15, 1.05)
 _HOURS: Final = (
@@ -98,6 +98,15 @@ class Actions(NamedTuple):
         """The first n."""
         return self._replace(**{name: column[:n] for name, column in self._asdict().items()})
 
+    def only(self, rows: IntArray) -> Actions:
+        """These rows, in this order."""
+        return self._replace(**{name: column[rows] for name, column in self._asdict().items()})
+
+    def and_then(self, others: Actions) -> Actions:
+        """These rows, then the others."""
+        both = zip(self._fields, self, others, strict=True)
+        return self._replace(**{name: np.concatenate([own, new]) for name, own, new in both})
+
 
 class Minds(NamedTuple):
     """What people have in mind at the first moment of some days, before anything of the day.
@@ -138,6 +147,7 @@ class _Rules(NamedTuple):
     cart: float
     checkout: float
     order: float
+    second_unit: float
     refund: float
     login: float
 
@@ -211,6 +221,7 @@ def live_and_think(
         config.cart,
         config.checkout,
         config.order,
+        config.second_unit,
         config.refund,
         config.login,
     )
@@ -355,7 +366,7 @@ def _order(
     for place in range(counts[_IN_CART]):
         item = mind.cart[place]
         if _in_stock(shelf, item, day):
-            units = 2 if uniform(state) < _SECOND_UNIT else 1
+            units = 2 if uniform(state) < rules.second_unit else 1
             written = _note(
                 actions, written, person, time, _ORDER, item, units, counts[_ORDERS], device,
                 logged_in,
@@ -423,8 +434,12 @@ def _look(state: State, shelf: Shelf, rules: _Rules, mind: _Mind, day: int) -> i
     while liked < mind.tastes.shape[0] - 1 and uniform(state) < _NEXT_TASTE:
         liked += 1
     category = mind.tastes[liked]
-    item = _popular(shelf, category, uniform(state))
-    return int(item if shelf.launch[item] <= day else shelf.first[category])
+    for _ in range(_TRIES):
+        item = _popular(shelf, category, uniform(state))
+        gone = shelf.out_from[item] <= day and shelf.out_until[item] >= NEVER
+        if shelf.launch[item] <= day and not gone:
+            return item
+    return int(shelf.first[category])
 
 
 @helper

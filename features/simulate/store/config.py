@@ -186,4 +186,6 @@ class StoreConfig(BaseConfig):
             raise ValueError("'shelf.categories' is larger than 'shelf.items'")
         if self.shelf.categories % self.shelf.places:
             raise ValueError("'shelf.categories' is no multiple of the number of places")
+        if self.shelf.places > 1 and self.people.drift_per_day > 0:
+            raise ValueError("'people.drift_per_day' is not 0: tastes would drift to other places")
         return self

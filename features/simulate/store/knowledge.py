@@ -184,6 +184,7 @@ def _block(store: StoreConfig, shelf: Shelf, moments: IntArray, block: int) -> B
         block=block,
         persons=store.persons,
         categories=store.shelf.categories,
+        places=store.shelf.places,
         days=store.days,
         seed=store.seed,
     )

@@ -8,8 +8,9 @@ from scipy import stats
 
 from features.histories.histories import MICROSECONDS_PER_DAY
 from features.simulate.store.behaviour import live, live_and_think
-from features.simulate.store.config import PeopleConfig
+from features.simulate.store.config import ListingsConfig, PeopleConfig, ShelfConfig
 from features.simulate.store.people import BLOCK, People, block_of_people
+from features.simulate.store.shelf import stock_shelf
 from features.tables import EVENT_NAMES
 
 DAYS = 60
@@ -193,3 +194,23 @@ def test_people_like_categories_of_one_place():
     )
     assert (people.tastes % 3 == np.arange(90)[:, None] % 3).all()
     assert len(np.unique(people.tastes)) == 12
+
+
+def test_nobody_looks_at_a_listing_that_is_over():
+    listed = ListingsConfig(days=20, places=({"latitude": 52.5, "longitude": 13.4},))
+    shelf = stock_shelf(ShelfConfig(items=2_000, categories=8, listings=listed), days=DAYS, seed=1)
+    people = block_of_people(CALM, block=0, persons=300, categories=8, days=DAYS, seed=1)
+    fresh = CALM.model_copy(update={"repeat": 0.0})
+    actions = live(people, shelf, fresh, days=DAYS, weekday=0, seed=1)
+    view = named(actions, "view")
+    item, day = actions.item[view], actions.time[view] // MICROSECONDS_PER_DAY
+    over = (shelf.launch[item] > day) | (day >= shelf.out_from[item])
+    # with a sixth of the listings there at a time, 20 tries find one in 1 - (5 / 6) ** 20 of the cases
+    assert over.mean() < 1.5 * (5 / 6) ** 20
+
+
+def test_one_of_a_kind_is_ordered_once():
+    people = block_of_people(PeopleConfig(), block=0, persons=400, categories=8, days=DAYS, seed=1)
+    shelf = stock_shelf(ShelfConfig(items=200, categories=8), days=DAYS, seed=1)
+    single = PeopleConfig(cart=0.1, second_unit=0.0)
+    assert live(people, shelf, single, days=DAYS, weekday=0, seed=1).quantity.max() == 1
