@@ -14,6 +14,7 @@ from features.simulate.store.config import StoreConfig
 from features.steps.config import FeaturesConfig
 from serving.config import CampaignConfig
 from serving.exports.config import ExportsConfig
+from training.experiments.config import MeasureConfig
 from training.flat_recommender_config import FlatRecommenderConfig
 from training.promotion.config import PromotionConfig
 from training.recommender_config import RecommenderTrainingConfig
@@ -33,6 +34,7 @@ BY_KIND = {
     "erasure": ErasureConfig,
     "exports": ExportsConfig,
     "features": FeaturesConfig,
+    "measure": MeasureConfig,
     "promotion": PromotionConfig,
     None: ProjectConfig,
 }

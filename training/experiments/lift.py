@@ -13,6 +13,7 @@ from scipy import stats
 
 from features.arrays import BoolArray, FloatArray, IntArray
 from features.errors import InputError
+from training.metrics.estimates import Parts
 
 CONFIDENCE: Final = 0.95
 _OUTCOME: Final = "outcome"
@@ -104,6 +105,18 @@ def estimate_lift(
     if weight is None and clusters is None:
         return _welch(outcome, treated)
     return _weighted(outcome, treated, weight, clusters)
+
+
+def arm_mean(outcome: FloatArray, rows: BoolArray, weight: FloatArray) -> Parts:
+    """Weighted mean of one arm with its influence (mean 0 over all rows), for quotients of means.
+
+    Args:
+        outcome: shape (n_rows,).
+        rows: rows of the arm, shape (n_rows,).
+        weight: shape (n_rows,).
+    """
+    mean, influence = _mean_and_influence(outcome, rows, weight)
+    return mean, len(outcome) * influence
 
 
 def _inverse_probability(treated: BoolArray, probability: FloatArray | None) -> FloatArray | None:

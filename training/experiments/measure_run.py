@@ -1,0 +1,227 @@
+"""`retarget measure` on an experiment: a file, or the campaign of a project; figures, tables and the page of one run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features import columns as c
+from features.project import Project
+from features.run import Run, RunWriter, to_json
+from features.sources.flat_table import FlatTable, flat_table_of, read_flat_table
+from features.steps.features import FEATURES, load_histories
+from features.steps.simulate import SIMULATE
+from features.store import Workspace
+from features.tables import ASSIGNMENTS, EXPOSURES, OUTCOMES, REJECTS
+from features.training_sets.uplift import KEYS, uplift_set
+from training.experiments.config import MeasureConfig
+from training.experiments.data_config import ExperimentHistories, ExperimentTable
+from training.experiments.measurement import Measurement, measure_experiment
+from training.experiments.rows import experiment_rows
+from training.reports.experiment import experiment_page
+from training.tracking import TRACKED, track_run
+
+EXPERIMENT_STEP: Final = "measure-experiment"
+LIFT: Final = "lift.json"
+_NEW, _RETURNING, _EXPOSED = "new_customer", "returning_customer", "exposed"
+_EXPERIMENTS: Final = "experiments"
+
+
+def measure_flat(config: MeasureConfig, data: ExperimentTable, *, folder: Path) -> Run:
+    """Measure the experiment of one file.
+
+    The same file, config and code give the same run: a second call finds it and computes nothing.
+
+    Args:
+        config: what is measured.
+        data: its `data`.
+        folder: folder of the config file; relative paths start here.
+
+    Returns:
+        The finished run: `lift.json`, `report.html`, `rejects.parquet`, and `effects`, `levels`, `segments`, `days`, `checks` as
+        Parquet.
+
+    Raises:
+        InputError: the file cannot be used.
+        GateError: a check failed; nothing is written.
+        WorkspaceError: the workspace cannot be written.
+    """
+    flat = read_flat_table((folder / data.path).resolve(), separator=data.separator)
+    content = config.model_copy(
+        update={"workspace": "", "data": data.model_copy(update={"path": ""})}
+    )
+    return _carry_out(
+        Workspace((folder / config.workspace).resolve()),
+        flat,
+        data,
+        config,
+        content=content,
+        inputs={"data": flat.content},
+        tracking_project=_EXPERIMENTS,
+    )
+
+
+def measure_project(project: Project, config: MeasureConfig, data: ExperimentHistories) -> Run:
+    """Measure a recorded campaign of a project: rows are (person, time of assignment), clustered by person.
+
+    Args:
+        project: has the steps features and simulate behind it.
+        config: what is measured.
+        data: its `data`.
+
+    Raises:
+        WorkspaceError: a step before it has not been run.
+        GateError: a check failed; nothing is written.
+    """
+    built, simulated = (project.workspace.current(step) for step in (FEATURES, SIMULATE))
+    table = campaign_table(built, simulated, data.experiment)
+    named = ExperimentTable(
+        kind="flat_table",
+        path="",
+        arm=c.ARM,
+        control=data.control,
+        treated=data.treated,
+        probability=c.PROBABILITY,
+        cluster=c.PERSON_ID,
+        covariates=data.covariates,
+        segments=data.segments,
+        day=c.ASSIGNED_AT,
+        exposed=_EXPOSED,
+        would_be_exposed=c.GHOST,
+    )
+    return _carry_out(
+        project.workspace,
+        flat_table_of(table, source=f"experiment '{data.experiment}'"),
+        named,
+        config,
+        content=config.model_copy(update={"workspace": ""}),
+        inputs={FEATURES: built.run_id, SIMULATE: simulated.run_id},
+        tracking_project=project.config.name,
+    )
+
+
+def campaign_table(built: Run, simulated: Run, experiment: str) -> pa.Table:
+    """A campaign as one table: features as of each assignment, outcomes after it, exposures and their cost."""
+    assignments = simulated.read(ASSIGNMENTS)
+    chosen = assignments.filter(pc.equal(assignments[c.EXPERIMENT_ID], experiment))
+    table = uplift_set(chosen, simulated.read(OUTCOMES), load_histories(built)).to_pandas()
+    exposures = simulated.read(EXPOSURES).to_pandas().rename(columns={c.TIME: c.ASSIGNED_AT})
+    seen = exposures.groupby(list(KEYS), as_index=False).agg({c.GHOST: "all", c.COST: "sum"})
+    table = table.merge(seen, on=list(KEYS), how="left", validate="one_to_one")
+    reached = table[c.GHOST].notna().to_numpy()
+    ghost = table[c.GHOST].eq(True).to_numpy()
+    is_new = table["tenure_days"].isna()
+    table[_EXPOSED] = (reached & ~ghost).astype(np.float64)
+    table[c.GHOST] = reached.astype(np.float64)
+    table[c.COST] = table[c.COST].fillna(0.0) * ~ghost
+    table[_NEW] = table[c.CONVERSION] * is_new
+    table[_RETURNING] = table[c.CONVERSION] * ~is_new
+    return pa.Table.from_pandas(table, preserve_index=False)
+
+
+def _carry_out(
+    workspace: Workspace,
+    flat: FlatTable,
+    data: ExperimentTable,
+    config: MeasureConfig,
+    *,
+    content: MeasureConfig,
+    inputs: Mapping[str, str],
+    tracking_project: str,
+) -> Run:
+    def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
+        rows, judged = experiment_rows(flat, data, config)
+        found = measure_experiment(rows, config)
+        stored = {**asdict(found), "design": _declared(content)}
+        writer.json(LIFT, stored)
+        for name, table in result_tables(found).items():
+            writer.parquet(name, table)
+        writer.table(judged.rejects, REJECTS, source=judged.source)
+        writer.text("report.html", experiment_page(json.loads(to_json(stored))))
+        first = found.effects[0] if found.effects else None
+        figures |= {
+            "rows": found.rows,
+            "units": found.units,
+            "checks": f"{sum(check.passed for check in found.checks)} of {len(found.checks)} passed",
+            "outcome": "" if first is None else f"{first.outcome} ({first.treated})",
+            "lift": float("nan") if first is None else first.lift.effect,
+            "low": float("nan") if first is None else first.lift.low,
+            "high": float("nan") if first is None else first.lift.high,
+            "rejects": judged.rejects.num_rows,
+            TRACKED: tracked(found),
+        }
+
+    run = workspace.carry_out(
+        EXPERIMENT_STEP, compute, config=content, inputs=inputs, layer="training"
+    )
+    track_run(run, folder=workspace.root, project=tracking_project, models={})
+    return run
+
+
+def _declared(config: MeasureConfig) -> dict[str, Any]:
+    """What was decided before looking, as the report shows it."""
+    declared = config.model_dump(mode="json", include={"outcomes", "primary", "method"})
+    return {**declared, "planned_rows": config.planned_rows}
+
+
+def result_tables(found: Measurement) -> dict[str, pa.Table]:
+    """Every result as a flat table, by name."""
+    days = [
+        {
+            "treated": part.treated,
+            "outcome": part.outcome,
+            **{name: getattr(day, name) for name in ("day", "n_rows", "valid_low", "valid_high")},
+            **_lift_columns(day.lift, ""),
+            **_lift_columns(day.so_far, "so_far_"),
+        }
+        for part in found.days
+        for day in part.days
+    ]
+    return {
+        name: pa.Table.from_pandas(pd.DataFrame(rows), preserve_index=False)
+        for name, rows in {
+            "effects": list(map(_flattened, found.effects)),
+            "levels": list(map(_flattened, found.levels)),
+            "ratios": list(map(_flattened, found.ratios)),
+            "segments": list(map(_flattened, found.segments)),
+            "checks": [asdict(check) for check in found.checks],
+            "days": days,
+        }.items()
+        if rows
+    }
+
+
+def tracked(found: Measurement) -> dict[str, float]:
+    """Headline figures with the ends of their intervals, by the name MLflow shows."""
+    return {
+        f"{effect.treated}/{effect.outcome}/{end}".replace("'", ""): value
+        for effect in found.effects
+        if effect.headline
+        for end, value in (
+            ("effect", effect.lift.effect),
+            ("low", effect.lift.low),
+            ("high", effect.lift.high),
+            ("relative", effect.lift.relative),
+        )
+    }
+
+
+def _flattened(row: Any) -> dict[str, Any]:
+    """A result with its lift or estimate as columns beside the others."""
+    flat: dict[str, Any] = {}
+    for name, value in asdict(row).items():
+        flat |= value if isinstance(value, dict) else {name: value}
+    return flat
+
+
+def _lift_columns(lift: Any, prefix: str) -> dict[str, float]:
+    names: Iterable[str] = ("effect", "se", "low", "high")
+    return {f"{prefix}{name}": getattr(lift, name, float("nan")) for name in names}

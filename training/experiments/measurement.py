@@ -1,0 +1,403 @@
+"""The whole measurement of an experiment: checks first, then effects, levels, exposure, segments and days."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from scipy import stats
+
+from features.arrays import BoolArray, FloatArray
+from training.experiments.config import (
+    PREDICTION_FOLDS,
+    ContinuousOutcome,
+    IncrementalRatioOutcome,
+    MeasureConfig,
+    Method,
+    OutcomeConfig,
+    RatioOutcome,
+)
+from training.experiments.effects import (
+    ADJUSTED,
+    RATIO,
+    ContrastRows,
+    arm_level,
+    cuped,
+    incremental_ratio,
+    linearised,
+)
+from training.experiments.exposure import (
+    ExposedEffect,
+    GhostEffect,
+    effect_by_ghosts,
+    effect_on_exposed,
+)
+from training.experiments.lift import LiftEstimate
+from training.experiments.over_days import DailyEffects, daily_effects
+from training.experiments.prediction import predict_out_of_fold
+from training.experiments.rows import ExperimentRows
+from training.experiments.validity import Check, check_experiment, contrast_rows, require_valid
+from training.metrics.estimates import Estimate
+from training.metrics.intervals import holm
+
+MINIMUM_ROWS: Final = 100
+"""Rows of a segment in each arm below which it is shown as too small."""
+
+
+@dataclass(frozen=True)
+class OutcomeEffect:
+    """One estimate of one outcome in one treated arm.
+
+    Attributes:
+        treated, control: arms.
+        outcome, kind, unit: what is measured.
+        method: how it is adjusted.
+        cap: values above it count as it; None = whole values.
+        headline: the figure that was declared beforehand; the others of the outcome stand beside it.
+        primary: the outcome is one of the primary ones.
+        lift: the estimate.
+        variance_saved: 1 - variance / variance without adjustment.
+        correlation: of outcome and covariate; NaN without one.
+        p_holm: p-value of a primary headline after Holm over all of them; NaN for the others.
+    """
+
+    treated: str
+    control: str
+    outcome: str
+    kind: str
+    unit: str
+    method: Method
+    cap: float | None
+    headline: bool
+    primary: bool
+    lift: LiftEstimate
+    variance_saved: float
+    correlation: float
+    p_holm: float = float("nan")
+
+
+@dataclass(frozen=True)
+class ArmLevel:
+    """Mean, or ratio of sums, of one outcome in one arm; NaN where a denominator is 0."""
+
+    arm: str
+    outcome: str
+    unit: str
+    level: Estimate
+
+
+@dataclass(frozen=True)
+class IncrementalRatio:
+    """Change of one column over change of another: withheld (NaN) where the latter is not told from 0."""
+
+    treated: str
+    control: str
+    outcome: str
+    unit: str
+    estimate: Estimate
+
+
+@dataclass(frozen=True)
+class SegmentEffect:
+    """Effect on the first primary outcome within a level of a column known before assignment.
+
+    Attributes:
+        treated, control, outcome: as of `OutcomeEffect`.
+        segment, level: column and its level.
+        n_rows: rows of both arms.
+        lift: None where an arm has fewer than `MINIMUM_ROWS` rows.
+        p_adjusted: after Benjamini-Hochberg over all segments of all arms; NaN where there is no lift.
+    """
+
+    treated: str
+    control: str
+    outcome: str
+    segment: str
+    level: str
+    n_rows: int
+    lift: LiftEstimate | None
+    p_adjusted: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What the treatment did to those it reached, on the first primary outcome.
+
+    Attributes:
+        treated: arm.
+        outcome: what is measured.
+        on_exposed: by the assignment as instrument; None without a column of exposures.
+        by_ghosts: None without ghost exposures.
+    """
+
+    treated: str
+    outcome: str
+    on_exposed: ExposedEffect | None
+    by_ghosts: GhostEffect | None
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Everything an experiment shows.
+
+    Attributes:
+        rows, units: assigned rows analysed, and independent units among them.
+        arms: names, control first.
+        checks: all of them, passed gates and warnings.
+        effects: by treated arm and outcome, primary outcomes first, the headline before the others.
+        levels: of every arm and outcome.
+        ratios: incremental ratios.
+        exposure: by treated arm, where exposures are known.
+        segments: by treated arm.
+        days: by treated arm, where days are known.
+    """
+
+    rows: int
+    units: int
+    arms: tuple[str, ...]
+    checks: tuple[Check, ...]
+    effects: tuple[OutcomeEffect, ...]
+    levels: tuple[ArmLevel, ...]
+    ratios: tuple[IncrementalRatio, ...]
+    exposure: tuple[Exposure, ...]
+    segments: tuple[SegmentEffect, ...]
+    days: tuple[DailyEffects, ...]
+
+
+def measure_experiment(rows: ExperimentRows, config: MeasureConfig) -> Measurement:
+    """Measure what an experiment changed, if its checks allow.
+
+    Raises:
+        GateError: a check failed; there is no result.
+        InputError: an arm has fewer than two rows.
+    """
+    checks = check_experiment(rows, max_contaminated_share=config.max_contaminated_share)
+    require_valid(checks, source=rows.source)
+    effects: list[OutcomeEffect] = []
+    ratios: list[IncrementalRatio] = []
+    exposure: list[Exposure] = []
+    segments: list[SegmentEffect] = []
+    days: list[DailyEffects] = []
+    for treated in range(1, len(rows.arms)):
+        contrast = _Contrast(rows, treated, config)
+        for name in _ordered(config):
+            outcome = config.outcomes[name]
+            if isinstance(outcome, IncrementalRatioOutcome):
+                ratios.append(contrast.incremental(name, outcome))
+            else:
+                effects += contrast.effects(name, outcome)
+        exposure += contrast.exposure()
+        segments += contrast.segments()
+        days += contrast.days()
+    return Measurement(
+        rows=len(rows),
+        units=len(rows) if rows.cluster is None else len(np.unique(rows.cluster)),
+        arms=rows.arms,
+        checks=tuple(checks),
+        effects=tuple(_with_holm(effects)),
+        levels=tuple(_levels(rows, config)),
+        ratios=tuple(ratios),
+        exposure=tuple(exposure),
+        segments=tuple(_with_false_discovery(segments)),
+        days=tuple(days),
+    )
+
+
+def _ordered(config: MeasureConfig) -> list[str]:
+    """Outcomes, primary ones first."""
+    return [*config.primary, *(name for name in config.outcomes if name not in config.primary)]
+
+
+class _Contrast:
+    """One treated arm against the control."""
+
+    def __init__(self, rows: ExperimentRows, treated: int, config: MeasureConfig) -> None:
+        self.kept, self.rows = contrast_rows(rows, treated)
+        self.all, self.config = rows, config
+        self.treated, self.control = rows.arms[treated], rows.arms[0]
+
+    def effects(self, name: str, outcome: OutcomeConfig) -> list[OutcomeEffect]:
+        """Every estimate of one outcome: the declared headline first."""
+        found = []
+        cap = outcome.cap if isinstance(outcome, ContinuousOutcome) else None
+        for limit in dict.fromkeys((cap, None)):
+            values = self._values(name, outcome, limit)
+            if values is None:
+                return []  # a ratio with an empty denominator in one arm: its levels say so
+            found += self._estimates(name, outcome, values, limit, is_cap=limit == cap)
+        return sorted(found, key=lambda effect: not effect.headline)
+
+    def incremental(self, name: str, outcome: IncrementalRatioOutcome) -> IncrementalRatio:
+        top, bottom = (
+            self.all.numbers[column][self.kept]
+            for column in (outcome.numerator, outcome.denominator)
+        )
+        found = incremental_ratio(top, bottom, self.rows)
+        return IncrementalRatio(self.treated, self.control, name, outcome.unit, found)
+
+    def exposure(self) -> list[Exposure]:
+        exposed, would_be = self.all.exposed, self.all.would_be_exposed
+        values = self._first_primary()
+        if (exposed is None and would_be is None) or values is None:
+            return []
+        on_exposed = by_ghosts = None
+        if exposed is not None:
+            on_exposed = effect_on_exposed(values, exposed[self.kept], self.rows)
+        if would_be is not None:
+            arms = (self.control, self.treated)
+            by_ghosts = effect_by_ghosts(values, would_be[self.kept], self.rows, arms=arms)
+        return [Exposure(self.treated, self.config.primary[0], on_exposed, by_ghosts)]
+
+    def segments(self) -> list[SegmentEffect]:
+        values = self._first_primary()
+        if values is None:
+            return []
+        return [
+            self._segment(
+                name, level, np.array([one == level for one in labels])[self.kept], values
+            )
+            for name, labels in self.all.segments.items()
+            for level in sorted(set(labels))
+        ]
+
+    def days(self) -> list[DailyEffects]:
+        values = self._first_primary()
+        if self.all.day is None or values is None:
+            return []
+        return [
+            daily_effects(
+                values,
+                self.all.day[self.kept],
+                self.rows,
+                treated=self.treated,
+                outcome=self.config.primary[0],
+                planned_rows=self.config.planned_rows,
+            )
+        ]
+
+    def _segment(
+        self, name: str, level: str, inside: BoolArray, values: FloatArray
+    ) -> SegmentEffect:
+        part = self.rows.subset(inside)
+        large = min(part.treated.sum(), (~part.treated).sum()) >= MINIMUM_ROWS
+        lift = part.lift(values[inside]) if large else None
+        return SegmentEffect(
+            self.treated, self.control, self.config.primary[0], name, level, int(inside.sum()), lift
+        )
+
+    def _first_primary(self) -> FloatArray | None:
+        """Values of the first primary outcome as its headline has them, without adjustment."""
+        name = self.config.primary[0]
+        outcome = self.config.outcomes[name]
+        cap = outcome.cap if isinstance(outcome, ContinuousOutcome) else None
+        return self._values(name, outcome, cap)
+
+    def _values(self, name: str, outcome: OutcomeConfig, cap: float | None) -> FloatArray | None:
+        """A value per row whose arm means are compared; None where a ratio has none in an arm."""
+        numbers = self.all.numbers
+        if isinstance(outcome, RatioOutcome | IncrementalRatioOutcome):
+            return linearised(
+                numbers[outcome.numerator][self.kept],
+                numbers[outcome.denominator][self.kept],
+                self.rows,
+            )
+        values = numbers[name][self.kept]
+        return values if cap is None else np.minimum(values, cap)
+
+    def _estimates(
+        self,
+        name: str,
+        outcome: OutcomeConfig,
+        values: FloatArray,
+        cap: float | None,
+        *,
+        is_cap: bool,
+    ) -> list[OutcomeEffect]:
+        is_ratio = isinstance(outcome, RatioOutcome)
+        signed = not is_ratio and bool((values < 0).any())
+
+        def lift(of: FloatArray, *, tail: str = "") -> LiftEstimate:
+            found = self.rows.lift(of, signed=signed)
+            head = RATIO if is_ratio else ""
+            return replace(found, convention=f"{head}{found.convention}{tail}")
+
+        plain = lift(values)
+        estimates: list[tuple[Method, LiftEstimate, float]] = [("plain", plain, float("nan"))]
+        for method, covariate in self._covariates(name, outcome.kind, values).items():
+            adjusted = cuped(values, covariate)
+            found = lift(adjusted.values, tail=ADJUSTED)
+            estimates.append((method, found, adjusted.correlation))
+        methods = [method for method, _, _ in estimates]
+        declared = self.config.method if self.config.method in methods else "plain"
+        return [
+            OutcomeEffect(
+                self.treated,
+                self.control,
+                name,
+                outcome.kind,
+                getattr(outcome, "unit", ""),
+                method,
+                cap,
+                headline=is_cap and method == declared,
+                primary=name in self.config.primary,
+                lift=found,
+                variance_saved=1 - (found.se / plain.se) ** 2 if plain.se > 0 else 0.0,
+                correlation=correlation,
+            )
+            for method, found, correlation in estimates
+        ]
+
+    def _covariates(self, name: str, kind: str, values: FloatArray) -> dict[Method, FloatArray]:
+        found: dict[Method, FloatArray] = {}
+        if name in self.all.before:
+            found["before"] = self.all.before[name][self.kept]
+        if self.all.covariates.column_names:
+            found["prediction"] = predict_out_of_fold(
+                values,
+                self.all.covariates.filter(self.kept),
+                config=self.config.prediction,
+                kind="binary" if kind == "binary" else "continuous",
+                groups=self.rows.clusters,
+                n_folds=PREDICTION_FOLDS,
+                seed=self.config.seed,
+                source=self.all.source,
+            )
+        return found
+
+
+def _levels(rows: ExperimentRows, config: MeasureConfig) -> list[ArmLevel]:
+    found = []
+    for name in _ordered(config):
+        outcome = config.outcomes[name]
+        top, bottom = rows.numbers.get(name), None
+        if isinstance(outcome, RatioOutcome | IncrementalRatioOutcome):
+            top, bottom = (rows.numbers[key] for key in (outcome.numerator, outcome.denominator))
+        for position, arm in enumerate(rows.arms):
+            inside = rows.arm == position
+            everybody = ContrastRows(inside, rows.probability[:, position], rows.cluster)
+            if top is not None:
+                level = arm_level(top, bottom, inside, everybody)
+                found.append(ArmLevel(arm, name, getattr(outcome, "unit", ""), level))
+    return found
+
+
+def _with_holm(effects: Sequence[OutcomeEffect]) -> list[OutcomeEffect]:
+    family = [place for place, effect in enumerate(effects) if effect.primary and effect.headline]
+    adjusted = holm(np.nan_to_num([effects[place].lift.p_value for place in family], nan=1.0))
+    found = list(effects)
+    for place, p_value in zip(family, adjusted, strict=True):
+        found[place] = replace(effects[place], p_holm=float(p_value))
+    return found
+
+
+def _with_false_discovery(segments: Sequence[SegmentEffect]) -> list[SegmentEffect]:
+    family = [place for place, part in enumerate(segments) if part.lift is not None]
+    raw = [part.lift.p_value for part in segments if part.lift is not None]
+    found = list(segments)
+    if family:
+        adjusted = stats.false_discovery_control(np.nan_to_num(raw, nan=1.0))
+        for place, p_value in zip(family, adjusted, strict=True):
+            found[place] = replace(segments[place], p_adjusted=float(p_value))
+    return found

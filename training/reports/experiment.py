@@ -1,0 +1,159 @@
+"""The page of a measured experiment, from its stored figures; nothing is computed here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from training.reports.charts import Dot, dot_plot
+from training.reports.experiment_tables import (
+    change,
+    interval_text,
+    relative,
+    result_tables,
+)
+from training.reports.page import number, render_page, trusted_svg
+
+_ESTIMAND: Final = "Intention to treat: everybody assigned is counted, whether or not the treatment reached them. Intervals are 95 %."
+_MOST_LEVELS: Final = 24
+"""Segments drawn; all of them are in the table."""
+
+
+def experiment_page(found: Mapping[str, Any]) -> str:
+    """One self-contained HTML page.
+
+    Args:
+        found: content of `lift.json`.
+    """
+    headlines = [effect for effect in found["effects"] if effect["headline"]]
+    primary = [effect for effect in headlines if effect["primary"]]
+    return render_page(
+        "experiment.html.j2",
+        {
+            "title": f"What {' and '.join(found['arms'][1:])} changed",
+            "lead": f"{number(found['rows'])} assigned rows, {number(found['units'])} independent units, "
+            f"compared with '{found['arms'][0]}'. {_ESTIMAND}",
+            "sentences": [_sentence(effect, found["effects"]) for effect in primary],
+            "declared": _declared(found["design"]),
+            "plots": [*_effect_plots(headlines), *_segment_plots(found), *_day_plots(found)],
+            "tables": result_tables(found),
+        },
+    )
+
+
+def _sentence(effect: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> str:
+    lift = effect["lift"]
+    told = lift["low"] is not None and (lift["low"] > 0 or lift["high"] < 0)
+    verdict = "" if told else " This is not told from no change."
+    share = "" if lift["relative"] is None else f", {relative(lift)} of what it is without"
+    adjusted = "" if effect["p_holm"] is None else f"; p {effect['p_holm']:.2g} after Holm"
+    return (
+        f"{effect['treated']} changed {effect['outcome'].replace('_', ' ')} by {change(effect)} per row"
+        f" ({interval_text(effect)}{share}{adjusted}).{verdict}{_whole(effect, others)}"
+    )
+
+
+def _whole(effect: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> str:
+    """The figure of whole values, where the headline is of capped ones."""
+    same = ("treated", "outcome", "method")
+    found = [
+        other
+        for other in others
+        if other["cap"] is None and all(other[key] == effect[key] for key in same)
+    ]
+    if effect["cap"] is None or not found:
+        return ""
+    return f" Values count up to {number(effect['cap'])}; whole: {change(found[0])} ({interval_text(found[0])})."
+
+
+def _declared(design: Mapping[str, Any]) -> str:
+    caps = {
+        name: outcome["cap"]
+        for name, outcome in design["outcomes"].items()
+        if outcome.get("cap") is not None
+    }
+    text = f"Declared before looking: primary outcomes {', '.join(design['primary'])}; headline estimate {design['method']}"
+    if caps:
+        text += "; values count up to " + ", ".join(
+            f"{number(cap)} for {name}" for name, cap in caps.items()
+        )
+    if design["planned_rows"] is not None:
+        text += f"; planned to end at {number(design['planned_rows'])} rows"
+    return text + "."
+
+
+def _effect_plots(headlines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    dots = [
+        Dot(
+            effect["outcome"].replace("_", " "),
+            effect["treated"],
+            effect["lift"]["relative"],
+            effect["lift"]["relative_low"],
+            effect["lift"]["relative_high"],
+        )
+        for effect in headlines
+        if None
+        not in (effect["lift"][key] for key in ("relative", "relative_low", "relative_high"))
+    ]
+    if not dots:
+        return []
+    chart = dot_plot(dots, axis="change relative to the control", number="+.0%", reference=0.0)
+    return [_plot(chart, "Headline effects relative to the control's mean, with 95 % intervals.")]
+
+
+def _segment_plots(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    shown = [part for part in found["segments"] if part["lift"] is not None]
+    dots = [
+        Dot(
+            f"{part['segment']} {part['level']}",
+            part["treated"],
+            part["lift"]["effect"],
+            part["lift"]["low"],
+            part["lift"]["high"],
+        )
+        for part in shown[:_MOST_LEVELS]
+    ]
+    if not dots:
+        return []
+    chart = dot_plot(
+        dots, axis=f"change of {shown[0]['outcome']} per row", number="+.3~g", reference=0.0
+    )
+    return [
+        _plot(
+            chart,
+            "The first primary outcome by what was known before assignment. Intervals are not adjusted for looking at many; "
+            "the p-values in the table are.",
+        )
+    ]
+
+
+def _day_plots(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    plots = []
+    for part in found["days"]:
+        whole = part["planned_rows"] is not None
+        low, high = ("valid_low", "valid_high") if whole else ("low", "high")
+        dots = [
+            Dot(
+                f"day {day['day']}",
+                part["treated"],
+                day["so_far"]["effect"],
+                day[low] if whole else day["so_far"][low],
+                day[high] if whole else day["so_far"][high],
+            )
+            for day in part["days"]
+            if day["so_far"] is not None and (not whole or day[low] is not None)
+        ]
+        if dots:
+            chart = dot_plot(
+                dots, axis=f"change of {part['outcome']} per row", number="+.3~g", reference=0.0
+            )
+            plots.append(_plot(chart, f"Up to and with each day, {_ALWAYS if whole else _ONCE}"))
+    return plots
+
+
+_ALWAYS: Final = "with intervals that hold at all days together, however often one looks."
+_ONCE: Final = "with intervals that hold for one look at one day; do not stop by them."
+
+
+def _plot(chart: str, caption: str) -> dict[str, Any]:
+    return {"chart": trusted_svg(chart), "caption": caption}
