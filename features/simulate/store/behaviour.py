@@ -107,6 +107,15 @@ class Actions(NamedTuple):
         both = zip(self._fields, self, others, strict=True)
         return self._replace(**{name: np.concatenate([own, new]) for name, own, new in both})
 
+    def only(self, rows: IntArray) -> Actions:
+        """These rows, in this order."""
+        return self._replace(**{name: column[rows] for name, column in self._asdict().items()})
+
+    def and_then(self, others: Actions) -> Actions:
+        """These rows, then the others."""
+        both = zip(self._fields, self, others, strict=True)
+        return self._replace(**{name: np.concatenate([own, new]) for name, own, new in both})
+
 
 class Minds(NamedTuple):
     """What people have in mind at the first moment of some days, before anything of the day.
