@@ -46,12 +46,12 @@ def widening(rows: FloatArray, planned_rows: float, *, alpha: float = ALPHA) -> 
     Returns:
         sqrt(2 (n rho^2 + 1) / (n rho^2) ln(sqrt(n rho^2 + 1) / alpha)), shape (n_looks,).
 
-    Source: Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas (2024), Time-uniform central limit theory, equation of theorem 2.2,
-    divided by the standard error sigma / sqrt(n).
+    Source: Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas (2024), Time-uniform central limit theory and asymptotic
+    confidence sequences: the Gaussian-mixture boundary, divided by the standard error.
 
     Example:
-        >>> widening(np.array([1_000.0, 10_000.0]), 10_000).round(2)   # narrowest where planned
-        array([4.08, 3.06])
+        >>> widening(np.array([1_000.0, 10_000.0]), 10_000).round(2)
+        array([3.86, 3.04])
     """
     scaled = np.asarray(rows, np.float64) * mixture_scale(planned_rows, alpha=alpha) ** 2
     return np.sqrt(2 * (scaled + 1) / scaled * np.log(np.sqrt(scaled + 1) / alpha))
