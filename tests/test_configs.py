@@ -15,6 +15,7 @@ from features.steps.config import FeaturesConfig
 from serving.config import CampaignConfig
 from serving.exports.config import ExportsConfig
 from training.experiments.config import MeasureConfig
+from training.experiments.design_config import DesignConfig
 from training.flat_recommender_config import FlatRecommenderConfig
 from training.promotion.config import PromotionConfig
 from training.recommender_config import RecommenderTrainingConfig
@@ -35,6 +36,7 @@ BY_KIND = {
     "exports": ExportsConfig,
     "features": FeaturesConfig,
     "measure": MeasureConfig,
+    "design": DesignConfig,
     "promotion": PromotionConfig,
     None: ProjectConfig,
 }

@@ -172,7 +172,7 @@ def _days(values: pa.ChunkedArray, column: str, source: str) -> FloatArray:
     found = np.floor(_moments(values, column, source))
     if not np.isfinite(found).all():
         raise _unusable(source, column, "missing or unreadable days", "every row has a day")
-    return found - found.min()
+    return np.asarray(found - found.min(), np.float64)
 
 
 def _moments(values: pa.ChunkedArray, column: str, source: str) -> FloatArray:
