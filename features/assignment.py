@@ -11,8 +11,9 @@ import numpy as np
 from features.arrays import FloatArray
 
 HOLDOUT: Final = "holdout"
+POLICY_HOLDOUT: Final = "policy_holdout"
 TARGETABLE: Final = "targetable"
-"""Arms of a holdout: never contacted, and free to be contacted."""
+"""Arms of a holdout: never contacted, not contacted this time, and free to be contacted."""
 
 _DIGEST_BYTES: Final = 8
 _RESOLUTION: Final = 2**53

@@ -95,6 +95,20 @@ REASON_CODES: Final = "reason_codes"
 ELIGIBLE: Final = "eligible"
 RECOMMENDER_VERSION: Final = "recommender_version"
 UPLIFT_VERSION: Final = "uplift_version"
+TARGETED: Final = "targeted"
+EXPLORED: Final = "explored"
+CHANCE_OF_CONTACT: Final = "chance_of_contact"
+PROPENSITY: Final = "propensity"
+STEP: Final = "step"
+BID_VALUE: Final = "bid_value"
+BID_MODIFIER: Final = "bid_modifier"
+
+# creatives
+HEADLINE: Final = "headline"
+BODY: Final = "body"
+PRICE_TEXT: Final = "price_text"
+FALLBACKS: Final = "fallbacks"
+BLOCKED: Final = "blocked"
 
 # waterfall
 RULE: Final = "rule"

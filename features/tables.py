@@ -251,11 +251,69 @@ DECISIONS = TableContract(
         Column(c.BASE_OUTCOME, _number, nullable=True, low=0, high=1),
         Column(c.EXPECTED_VALUE, _number, nullable=True),
         Column(c.EXPECTED_COST, _number, low=0),
+        Column(c.TARGETED, _flag),
+        Column(c.EXPLORED, _flag),
+        Column(c.GHOST, _flag),
+        Column(c.CHANCE_OF_CONTACT, _number, low=0, high=1),
+        Column(c.PROPENSITY, _number, low=0, high=1),
+        Column(c.CHANNEL, _text, nullable=True),
+        Column(c.STEP, _text, nullable=True),
+        Column(c.TEMPLATE, _text, nullable=True),
+        Column(c.BID_VALUE, _number, nullable=True, low=0),
+        Column(c.BID_MODIFIER, _number, nullable=True, low=0),
         Column(c.UPLIFT_VERSION, _text),
         Column(c.SNAPSHOT_ID, _text),
     ),
     key=(c.RUN_ID, c.PERSON_ID, c.RANK),
 )
+"""What was decided for each person and place of their list. `targeted`: the policy would contact the person, whatever lot was
+drawn; `explored`: contacted by lot although it would not; `ghost`: targeted, and kept from contact by lot alone. `probability` is
+the chance of the arm, `chance_of_contact` that of being contacted at all, `propensity` that of what was done: of the channel, or of
+no contact. Channel, step and template are those of the contact or of the ghost. `bid_value` is the most that a contact is worth
+paying for."""
+
+CREATIVES = TableContract(
+    "creatives",
+    (
+        Column(c.RUN_ID, _text),
+        Column(c.PERSON_ID, _text),
+        Column(c.RANK, pa.int64(), low=1),
+        Column(c.ITEM_ID, _text, nullable=True),
+        Column(c.GHOST, _flag),
+        Column(c.CHANNEL, _text),
+        Column(c.STAGE, _text),
+        Column(c.STEP, _text),
+        Column(c.TEMPLATE, _text, filled=True),
+        Column(c.HEADLINE, _text, filled=True),
+        Column(c.BODY, _text),
+        Column(c.LINK, _text, nullable=True),
+        Column(c.IMAGE_LINK, _text, nullable=True),
+        Column(c.PRICE_TEXT, _text, nullable=True),
+        Column(c.FALLBACKS, _text),
+        Column(c.BLOCKED, _text),
+        Column(c.SNAPSHOT_ID, _text),
+    ),
+    key=(c.RUN_ID, c.PERSON_ID, c.RANK),
+)
+"""What a person is shown, or would have been (`ghost`), item by item. `fallbacks`: slots filled by what the template declares for
+want of a fact; `blocked`: templates that came first and why each was not used."""
+
+CONTACT_LOG = TableContract(
+    "contact_log",
+    (
+        Column(c.EXPOSURE_ID, _text),
+        Column(c.PERSON_ID, _text),
+        Column(c.TIME, TIMESTAMP),
+        Column(c.CHANNEL, _text),
+        Column(c.GHOST, _flag),
+        Column(c.ITEM_ID, _text, nullable=True),
+        Column(c.CLICKED, _flag, nullable=True),
+        Column(c.STEP, _text, nullable=True),
+        Column(c.TEMPLATE, _text, nullable=True),
+    ),
+    key=(c.EXPOSURE_ID,),
+)
+"""Everything a person was sent or shown, whatever the channel: the campaign's own exposures and the sends of other systems."""
 
 WATERFALL = TableContract(
     "waterfall",
@@ -377,3 +435,17 @@ PERSON_TIERS = TableContract(
     key=(c.PERSON_ID,),
 )
 """What every person with an event is worth and wants: tiers by value and by score, lifecycle stage of the CRM."""
+
+AUDIT_FINDINGS = TableContract(
+    "audit_findings",
+    (
+        Column(c.RULE, _text),
+        Column(c.STATE, _text, values=("ok", "violated", "not checked")),
+        Column(c.COUNT, pa.int64(), low=0),
+        Column(c.FILE, _text, nullable=True),
+        Column(c.LINE, pa.int64(), nullable=True, low=1),
+        Column(c.RAW_VALUE, _text, nullable=True),
+    ),
+    key=(c.RULE,),
+)
+"""One row per rule of an audit: how many places break it, and the first of them with ids of persons masked."""

@@ -97,7 +97,13 @@ class _Pool:
 
 
 def choose_items(
-    model: Recommender[Any], history: AsOf, counter: Counter, *, near: Near, run_id: str
+    model: Recommender[Any],
+    history: AsOf,
+    counter: Counter,
+    *,
+    near: Near,
+    run_id: str,
+    resting: Pairs | None = None,
 ) -> ChosenItems:
     """Rank, filter, merchandise, vary, and fill up.
 
@@ -107,12 +113,13 @@ def choose_items(
         counter: shelf and wishes.
         near: where the n persons are.
         run_id: for the waterfall.
+        resting: items that rest for a row's person; None = items do not rest.
 
     Invariants: every chosen item passes every item rule; a row's items are distinct; a row without item has nothing
         eligible left; a row depends on no other.
     """
     shelf, lists = counter.shelf, counter.lists
-    past = Past.of(history, shelf)
+    past = Past.of(history, shelf, resting=resting)
     barred = barred_items(past, counter.eligibility)
     allowed = sellable(shelf, counter.eligibility)[None] & near.reach
     chain = build_chain(shelf, allowed, lists.fallback)

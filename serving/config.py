@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
+from features.builders.treatment import ContactCap
 from features.catalog.listings import ListingsConfig
 from features.config import BaseConfig
+from features.tables import EVENT_NAMES
+from serving.bids import StageBidConfig
 from serving.lists.config import ListsConfig
+
+HOURS_PER_DAY: Final = 24
+DISPLAY: Final = "display"
+"""The channel of a campaign that declares none."""
 
 
 class HoldoutConfig(BaseConfig):
-    """A random share of all persons that is never contacted, so that the lift can be measured."""
+    """Who is kept from contact by lot: some persons always, so that the lift of the programme can be measured, and some of those
+    the policy would contact this time, so that the lift of the policy can be.
+    """
 
     share: float = Field(default=0.1, gt=0, lt=1)
     salt: str = Field(min_length=1)
     """Names the holdout; the same salt keeps the same persons out for good."""
+
+    policy_share: float = Field(default=0.05, ge=0, lt=1)
+    """Share of the others that is not contacted this time; drawn anew for each moment of decision."""
+
+
+class ExplorationConfig(BaseConfig):
+    """Contacts given by lot to persons whom the policy would not contact: without them the next model learns only about the
+    policy's own choice.
+    """
+
+    share: float = Field(default=0.05, ge=0, lt=1)
+    """Share of the budget kept for them; 0 = none, and the next training set knows nothing of who was left out."""
+
+    most: float = Field(default=0.5, gt=0, lt=1)
+    """Largest chance of such a person, however much money there is."""
 
 
 class EligibilityConfig(BaseConfig):
@@ -40,12 +64,82 @@ class EligibilityConfig(BaseConfig):
     require_availability: bool = True
     """An item of unknown availability is not advertised; false for content, which has none."""
 
+    quiet_days: dict[str, float] = Field(default={})
+    """Days without contact after an event of a name: `{support_case: 14, refund: 30, lead: 90}`."""
+
+    @field_validator("quiet_days")
+    @classmethod
+    def _known_events(cls, quiet_days: dict[str, float]) -> dict[str, float]:
+        for name, days in quiet_days.items():
+            if name not in EVENT_NAMES:
+                raise ValueError(f"'{name}' is no event; events are {', '.join(EVENT_NAMES)}")
+            if days <= 0:
+                raise ValueError(f"days after '{name}' are above 0")
+        return quiet_days
+
+
+class ItemRestConfig(BaseConfig):
+    """When an item is not shown to a person again."""
+
+    unclicked: int = Field(default=3, ge=1)
+    """Contacts with the item since the person last clicked one."""
+
+    days: float = Field(default=30, gt=0)
+    """How long it rests after the last of them."""
+
+
+class TimingConfig(BaseConfig):
+    """When contact with persons of a stage starts and stops, counted from their last event."""
+
+    start_hours: float = Field(default=0, ge=0)
+    """Not earlier: a cart that is hours old is often paid without help."""
+
+    stop_days: float | None = Field(default=None, gt=0)
+    """Not later; left out = no end."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.stop_days is not None and HOURS_PER_DAY * self.stop_days <= self.start_hours:
+            raise ValueError("'stop_days' is not after 'start_hours'")
+        return self
+
 
 class FrequencyConfig(BaseConfig):
-    """A rolling cap on contacts per person."""
+    """Rolling caps on contacts per person, times of contact, and rest for items nobody clicks."""
 
     max_contacts: int = Field(default=3, ge=1)
+    """Contacts in the window at most, all channels together."""
+
     window_days: float = Field(default=28, gt=0)
+    """Length of the window."""
+
+    caps: tuple[ContactCap, ...] = ()
+    """Further caps, of one channel or of all."""
+
+    item_rest: ItemRestConfig | None = None
+    """Left out = items do not rest."""
+
+    timing: dict[str, TimingConfig] = Field(default={})
+    """By funnel stage; a stage without has no limits."""
+
+    recorded: bool = True
+    """Whether the exposures in the workspace are the record of this campaign's own contacts."""
+
+    logs: tuple[str, ...] = ()
+    """Send logs of other systems, e-mail, SMS or on-site: CSV, TSV or Parquet, relative to this file."""
+
+    owner: str = Field(default="crm", min_length=1)
+    """Team that mends a missing log."""
+
+
+class SequenceConfig(BaseConfig):
+    """The steps of a sequence of messages."""
+
+    steps: tuple[str, ...] = Field(default=("reminder", "value", "urgency"), min_length=1)
+    """In order; whoever got the last one gets it again."""
+
+    window_days: float = Field(default=28, gt=0)
+    """A sequence starts anew when its last contact is older than this, and after an order."""
 
 
 class BudgetConfig(BaseConfig):
@@ -55,10 +149,21 @@ class BudgetConfig(BaseConfig):
     """Money that the run may be expected to spend."""
 
     cost_per_contact: float = Field(gt=0)
-    """Money per contact that reaches a person."""
+    """Money per contact that reaches a person, where no channels are declared."""
 
     min_return: float = Field(default=1.0, ge=0)
     """Least expected incremental margin per unit of cost; 1 = the contact pays for itself."""
+
+
+class ChannelConfig(BaseConfig):
+    """One way to contact a person."""
+
+    cost_per_contact: float = Field(gt=0)
+    """Money per contact that reaches a person."""
+
+    effect: float = Field(default=1.0, gt=0)
+    """Effect of a contact by this channel over the effect that the uplift model learned: what the shop assumes, nothing here
+    measures it."""
 
 
 class CampaignConfig(BaseConfig):
@@ -69,6 +174,14 @@ class CampaignConfig(BaseConfig):
     budget: BudgetConfig
     eligibility: EligibilityConfig = EligibilityConfig()
     frequency: FrequencyConfig = FrequencyConfig()
+    channels: dict[str, ChannelConfig] = Field(default={})
+    """Ways to contact a person, of which the budget chooses one for each; none declared = display, at the cost in `budget`."""
+
+    bids: dict[str, StageBidConfig] = Field(default={})
+    """Bounds of bid modifiers by funnel stage."""
+
+    sequence: SequenceConfig = SequenceConfig()
+    exploration: ExplorationConfig = ExplorationConfig()
 
     lists: ListsConfig = ListsConfig()
     """What happens to a model's list before it leaves: fallback, merchandising, diversity, places for buyers."""
@@ -94,3 +207,8 @@ class CampaignConfig(BaseConfig):
     """Message per funnel stage; a stage without one gets `default_message`."""
 
     default_message: str = "See what is new"
+
+    def by_channel(self) -> dict[str, ChannelConfig]:
+        """The channels of the campaign, in the declared order."""
+        plain = ChannelConfig(cost_per_contact=self.budget.cost_per_contact)
+        return self.channels or {DISPLAY: plain}

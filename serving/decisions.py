@@ -11,24 +11,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features import columns as c
-from features.arrays import BoolArray, FloatArray, IntArray, TextArray
-from features.histories.histories import NO_CODE, AsOf
-from features.project import Project
+from features.arrays import BoolArray, FloatArray, IntArray
+from features.histories.histories import NO_CODE
 from features.run import Run
-from features.segments.stage import funnel_stage
+from features.simulate.overlay import CONTROL, TREATED
 from features.tables import LIST_LEVELS, RECO_KINDS, RECOMMENDATIONS, TIMESTAMP
-from serving.allocate import Allocation
+from serving.allocate import NO_CONTACT, Allocation, Offers
+from serving.bids import Bids
 from serving.config import CampaignConfig
 from serving.eligibility import ERASED
+from serving.exploration import Actions
 from serving.holdout import Arms
 from serving.lists.chain import STATIC
 from serving.lists.kinds import STATIC_KIND
 from serving.lists.shelf import Shelf
+from serving.people import People
 from serving.waterfall import Verdict
 from training.models import Champions
 
 CONTACTED: Final = "contacted"
 HELD_OUT: Final = "holdout"
+POLICY_HELD_OUT: Final = "policy_holdout"
+EXPLORED: Final = "explored"
 NOT_WORTH_IT: Final = "expected_value_below_cost"
 OVER_BUDGET: Final = "budget_spent"
 NO_RECOMMENDER: Final = "none"
@@ -36,29 +40,12 @@ NO_RECOMMENDER: Final = "none"
 
 
 @dataclass(frozen=True, eq=False)
-class People:
-    """Everybody in the persons table, n rows, and what is known about them at the moment of decision."""
-
-    project: Project
-    ids: TextArray
-    consented: BoolArray
-    persons: pa.Table
-    history: AsOf
-    features: pa.Table
-    ingested: Run
-    snapshot_id: str
-    recent_contacts: npt.NDArray[np.int64]
-    reach: float
-
-
-@dataclass(frozen=True, eq=False)
 class Forecast:
-    """What a contact is expected to change, shape (n,)."""
+    """What a contact is expected to change: uplift, the outcome without it, and the margin it wins, shape (n,)."""
 
     uplift: FloatArray
     base_outcome: FloatArray
     value: FloatArray
-    cost: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,14 +65,31 @@ class Lists:
 
 @dataclass(frozen=True, eq=False)
 class Decided:
-    """Everything a run decided about its persons."""
+    """Everything a run decided about its persons.
+
+    Attributes:
+        people: about whom.
+        arms: lots of the holdouts.
+        verdict: of the person rules.
+        lists: what the eligible are shown.
+        forecast: what a contact is expected to change.
+        offers: what it would earn and cost by each channel.
+        allocation: what the policy does.
+        marginal: ends of the 95 % interval of the shadow price.
+        actions: what is done, with its chances.
+        bids: what a contact is worth.
+    """
 
     people: People
     arms: Arms
     verdict: Verdict
     lists: Lists
     forecast: Forecast
+    offers: Offers
     allocation: Allocation
+    marginal: tuple[float, float]
+    actions: Actions
+    bids: Bids
 
 
 def decisions_table(
@@ -102,14 +106,16 @@ def decisions_table(
     item = shelf.codes(rows[c.ITEM_ID].to_numpy().astype(object))
     price = np.append(shelf.price, np.nan)[item]
     hidden = np.isnan(price) | _prices_hidden(people.ingested)
-    stage = funnel_stage(people.history, window_days=config.stage_window_days)[person]
+    stage, actions = people.stage[person], decided.actions
+    cost, value = _chosen(decided)
+    approached = actions.targeted | actions.explored
     length = rows.num_rows
     return pa.table(
         {
             **{name: rows[name] for name in rows.column_names},
             c.RUN_ID: _constant(run_id, length),
             c.AS_OF: pa.array([people.project.config.as_of] * length, TIMESTAMP),
-            c.CONTACT: decided.allocation.contact[person],
+            c.CONTACT: actions.contact[person],
             c.ELIGIBLE: decided.verdict.kept[person],
             c.ARM: pa.array(decided.arms.arm[person].tolist(), pa.string()),
             c.PROBABILITY: decided.arms.probability[person],
@@ -120,10 +126,20 @@ def decisions_table(
             c.MESSAGE: _messages(stage, config),
             c.UPLIFT: decided.forecast.uplift[person],
             c.BASE_OUTCOME: decided.forecast.base_outcome[person],
-            c.EXPECTED_VALUE: decided.forecast.value[person],
-            c.EXPECTED_COST: np.where(
-                decided.allocation.contact[person], decided.forecast.cost[person], 0.0
+            c.EXPECTED_VALUE: value[person],
+            c.EXPECTED_COST: np.where(actions.contact, cost, 0.0)[person],
+            c.TARGETED: actions.targeted[person],
+            c.EXPLORED: actions.explored[person],
+            c.GHOST: actions.ghost[person],
+            c.CHANCE_OF_CONTACT: actions.chance[person],
+            c.PROPENSITY: actions.propensity[person],
+            c.CHANNEL: _where(
+                approached, np.array(list(config.by_channel()))[actions.channel], person
             ),
+            c.STEP: _where(approached, people.steps.step, person),
+            c.TEMPLATE: pa.nulls(length, pa.string()),
+            c.BID_VALUE: _known(decided.bids.value[person]),
+            c.BID_MODIFIER: _known(decided.bids.modifier[person]),
             c.REASON_CODES: pc.binary_join_element_wise(
                 _verdicts(decided, config, person), rows[c.REASON_CODES], ";", null_handling="skip"
             ),
@@ -131,6 +147,31 @@ def decisions_table(
             c.SNAPSHOT_ID: _constant(people.snapshot_id, length),
         }
     )
+
+
+def assignments_table(decided: Decided, config: CampaignConfig) -> pa.Table:
+    """The decisions as a randomised experiment, for the next training set: everybody who might have been contacted, or not."""
+    chance, contact = decided.actions.chance, decided.actions.contact
+    open_ = (chance > 0) & (chance < 1)
+    count = int(open_.sum())
+    return pa.table(
+        {
+            c.EXPERIMENT_ID: _constant(config.holdout.salt, count),
+            c.PERSON_ID: pa.array(decided.people.ids[open_], pa.string()),
+            c.ASSIGNED_AT: pa.array([decided.people.project.config.as_of] * count, TIMESTAMP),
+            c.ARM: pa.array(np.where(contact, TREATED, CONTROL)[open_].tolist(), pa.string()),
+            c.PROBABILITY: np.where(contact, chance, 1 - chance)[open_],
+        }
+    )
+
+
+def _chosen(decided: Decided) -> tuple[FloatArray, FloatArray]:
+    """Cost and value of each person's contact by their channel; without a channel no cost, and the value the model learned."""
+    offers, channel = decided.offers, decided.actions.channel
+    row = np.arange(len(channel))
+    none = channel == NO_CONTACT
+    cost = np.where(none, 0.0, offers.cost[row, channel])
+    return cost, np.where(none, decided.forecast.value, offers.value[row, channel])
 
 
 def _without_list(decided: Decided, models: Champions) -> pa.Table:
@@ -160,15 +201,18 @@ def _prices_hidden(ingested: Run) -> bool:
 
 def _verdicts(decided: Decided, config: CampaignConfig, person: IntArray) -> pa.Array:
     """The rule that removed the person of each row, or what the allocation said."""
-    worth = decided.forecast.value >= config.budget.min_return * decided.forecast.cost
+    offers, actions = decided.offers, decided.actions
+    worth = (offers.value >= config.budget.min_return * offers.cost).any(axis=1)
     outcome = np.select(
         [
             ~decided.verdict.kept,
             decided.arms.held_out,
-            decided.allocation.contact,
+            actions.explored,
+            actions.contact,
+            actions.ghost,
             ~worth,
         ],
-        [decided.verdict.rule, HELD_OUT, CONTACTED, NOT_WORTH_IT],
+        [decided.verdict.rule, HELD_OUT, EXPLORED, CONTACTED, POLICY_HELD_OUT, NOT_WORTH_IT],
         default=OVER_BUDGET,
     )
     return pa.array(outcome[person].tolist(), pa.string())
@@ -176,6 +220,15 @@ def _verdicts(decided: Decided, config: CampaignConfig, person: IntArray) -> pa.
 
 def _messages(stage: npt.NDArray[np.str_], config: CampaignConfig) -> pa.Array:
     return pa.array([config.messages.get(s, config.default_message) for s in stage.tolist()])
+
+
+def _where(shown: BoolArray, texts: npt.NDArray[np.str_], person: IntArray) -> pa.Array:
+    """A text per row where its person is shown something, else null."""
+    return pa.array(texts[person].tolist(), pa.string(), mask=~shown[person])
+
+
+def _known(numbers: FloatArray) -> pa.Array:
+    return pa.array(numbers, mask=np.isnan(numbers))
 
 
 def _constant(text: str, length: int) -> pa.Array:

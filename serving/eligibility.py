@@ -6,18 +6,17 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from features import columns as c
-from features.arrays import BoolArray, CodeArray, FloatArray, IntArray
-from features.histories.histories import MICROSECONDS_PER_DAY, AsOf
-from serving.config import EligibilityConfig, FrequencyConfig
+from features.arrays import BoolArray, CodeArray, FloatArray
+from features.histories.histories import AsOf
+from features.tables import EVENT_NAMES
+from serving.config import HOURS_PER_DAY, EligibilityConfig
 from serving.lists.near import Near
 from serving.lists.past import Pairs, Past
 from serving.lists.shelf import Shelf
 from serving.waterfall import Rule
 
-HOURS_PER_DAY: Final = 24
 ERASED: Final = "erased"
 
 NOT_IN_CATALOG: Final = "not_in_catalog"
@@ -28,6 +27,7 @@ NO_PRICE: Final = "no_price"
 OUT_OF_REACH: Final = "out_of_reach"
 JUST_BOUGHT: Final = "just_bought"
 SEEN: Final = "seen"
+RESTING: Final = "resting"
 
 UNAVAILABLE: Final = (SUPPRESSED, NOT_IN_STOCK)
 """Rules that say the item itself would be shown, were it there: another may stand in for it."""
@@ -38,20 +38,16 @@ def person_rules(
     consented: BoolArray,
     history: AsOf,
     recency_days: FloatArray,
-    recent_contacts: IntArray,
     eligibility: EligibilityConfig,
-    frequency: FrequencyConfig,
 ) -> list[Rule]:
-    """The person rules, in order.
+    """The person rules that look at consent and own events, in order; `frequency_rules` follow them.
 
     Args:
         persons: checked persons table, n rows.
         consented: consent to personalised advertising at the moment of decision, shape (n,).
         history: one row per person, n rows.
         recency_days: days since the last order, NaN = none, shape (n,).
-        recent_contacts: contacts in the window of the frequency cap, shape (n,).
         eligibility: limits.
-        frequency: cap.
     """
     hours = recency_days * HOURS_PER_DAY
     return [
@@ -59,20 +55,38 @@ def person_rules(
         Rule("no_consent", ~consented),
         Rule("no_history", history.stop == history.start),
         Rule("recent_purchaser", hours <= eligibility.recent_purchase_hours),
-        Rule("frequency_cap", recent_contacts >= frequency.max_contacts),
+        *_quiet_rules(history, eligibility),
     ]
 
 
-def item_rule_names(eligibility: EligibilityConfig, *, limited: bool) -> tuple[str, ...]:
+def _quiet_rules(history: AsOf, eligibility: EligibilityConfig) -> list[Rule]:
+    """One rule for each event after which a person is left alone for some days."""
+    if not eligibility.quiet_days:
+        return []
+    row, position = history.events()
+    event, age = history.histories.event[position], history.age_days(row, position)
+    rules = []
+    for name, days in eligibility.quiet_days.items():
+        removes = np.zeros(len(history), np.bool_)
+        removes[row[(event == EVENT_NAMES.index(name)) & (age <= days)]] = True
+        rules.append(Rule(f"recent_{name}", removes))
+    return rules
+
+
+def item_rule_names(
+    eligibility: EligibilityConfig, *, limited: bool, resting: bool
+) -> tuple[str, ...]:
     """Names of the item rules in force, in order.
 
     Args:
         eligibility: limits.
         limited: whether items have to be near.
+        resting: whether items shown too often rest.
     """
     placed = (OUT_OF_REACH,) if limited else ()
     fresh = (SEEN,) if eligibility.exclude_seen else ()
-    return (*_shelf_rule_names(eligibility), *placed, JUST_BOUGHT, *fresh)
+    rested = (RESTING,) if resting else ()
+    return (*_shelf_rule_names(eligibility), *placed, JUST_BOUGHT, *fresh, *rested)
 
 
 def item_rules(
@@ -92,15 +106,19 @@ def item_rules(
     masks[OUT_OF_REACH] = ~at_hand[near.place[:, None], candidates]
     masks[JUST_BOUGHT] = past.bought(days=eligibility.just_bought_days).hold(candidates)
     masks[SEEN] = past.touched()[0].hold(candidates)
-    names = item_rule_names(eligibility, limited=near.limited)
+    if past.resting is not None:
+        masks[RESTING] = past.resting.hold(candidates)
+    names = item_rule_names(eligibility, limited=near.limited, resting=past.resting is not None)
     return [Rule(name, masks[name]) for name in names]
 
 
 def barred_items(past: Past, eligibility: EligibilityConfig) -> Pairs:
     """Items that the rules about a person's past keep from them."""
     if eligibility.exclude_seen:
-        return past.touched()[0]  # what was bought is among them
-    return past.bought(days=eligibility.just_bought_days)
+        barred = past.touched()[0]  # what was bought is among them
+    else:
+        barred = past.bought(days=eligibility.just_bought_days)
+    return barred if past.resting is None else barred.joined(past.resting)
 
 
 def sellable(shelf: Shelf, eligibility: EligibilityConfig) -> BoolArray:
@@ -126,14 +144,3 @@ def _removed_from_shelf(shelf: Shelf, eligibility: EligibilityConfig) -> dict[st
         NOT_IN_STOCK: ~shelf.in_stock & (eligibility.require_availability | ~shelf.stock_unknown),
         NO_PRICE: ~(shelf.price > 0),
     }
-
-
-def count_contacts(
-    exposures: pa.Table, person_ids: pa.ChunkedArray, *, before: int, window_days: float
-) -> IntArray:
-    """Real contacts (no ghosts) of each person in the window before a moment in microseconds."""
-    time = exposures[c.TIME].cast(pa.int64()).to_numpy()
-    real = ~exposures[c.GHOST].to_numpy()
-    recent = real & (time < before) & (time >= before - window_days * MICROSECONDS_PER_DAY)
-    place = pc.index_in(exposures[c.PERSON_ID].filter(pa.array(recent)), value_set=person_ids)
-    return np.bincount(place.drop_null().to_numpy(), minlength=len(person_ids))

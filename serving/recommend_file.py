@@ -148,7 +148,7 @@ def recommend_file(bundle: Path, path: Path, wanted: Wanted) -> Found:
             audience.add(part.person_ids, chosen)
         table, missing = audience.table(**told), audience.missing
     else:
-        filters = ";".join(item_rule_names(counter.eligibility, limited=False))
+        filters = ";".join(item_rule_names(counter.eligibility, limited=False, resting=False))
         rows = [list_rows(chosen, p.person_ids, filters=filters, **told) for p, chosen in parts]
         table = check(pa.concat_tables(rows), RECOMMENDATIONS, source=str(path))
     return Found(

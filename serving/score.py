@@ -1,4 +1,4 @@
-"""The nightly job: load → holdout → eligibility → lists → allocate → creative → publish."""
+"""The nightly job: load → holdout → eligibility → frequency → lists → allocate → explore → publish."""
 
 from __future__ import annotations
 
@@ -9,51 +9,51 @@ import pyarrow as pa
 
 from features import columns as c
 from features.assignment import uniform
-from features.builders.person import person_features
-from features.consent import contactable
 from features.engines.registry import open_engine
 from features.feed_tables import ITEM_SUPPRESSIONS, LISTINGS
-from features.histories.histories import microseconds
 from features.project import Project
+from features.provenance import file_hash
 from features.run import Run, RunWriter
-from features.steps.features import FEATURES, load_histories
+from features.steps.features import FEATURES
 from features.steps.ingest import INGEST
 from features.steps.items import stored, stored_items
 from features.steps.simulate import SIMULATE
-from features.tables import (
-    ASSIGNMENTS,
-    CATALOG,
-    DECISIONS,
-    EVENTS,
-    EXPOSURES,
-    PERSONS,
-    REVERSALS,
-    WATERFALL,
-)
-from serving.allocate import allocate
+from features.tables import ASSIGNMENTS, DECISIONS, EVENTS, REVERSALS, WATERFALL
+from serving.allocate import Allocation, Offers, allocate
+from serving.bids import bids
 from serving.candidates import Counter
 from serving.config import CampaignConfig
-from serving.decisions import Decided, Forecast, Lists, People, decisions_table
-from serving.eligibility import count_contacts, person_rules
+from serving.decisions import Decided, Forecast, Lists, assignments_table, decisions_table
+from serving.eligibility import person_rules
+from serving.exploration import explore
+from serving.figures import score_figures
+from serving.frequency import (
+    ITEM_REST,
+    frequency_rules,
+    hours_since_last_event,
+    resting_items,
+)
 from serving.holdout import assign_arms
-from serving.lists.figures import list_figures
 from serving.lists.merchandising import require_attributes
 from serving.lists.part import ListRequest, map_lists
 from serving.lists.shelf import build_shelf
+from serving.people import People, load_people
 from serving.waterfall import Verdict, apply_rules
 from training.models import Champions, champions
 from training.recommenders import registry as recommenders
+from training.uplift.model import UpliftModel
 
 SCORE: Final = "score"
 _LAYER: Final = "serving"
 
 
 def score(project: Project, config: CampaignConfig) -> Run:
-    """Decide for every person: contact or not, with which items, and why.
+    """Decide for every person: contact or not, by what, with which items, and why.
 
-    Writes decisions.parquet, waterfall.parquet, decisions.csv and a manifest; a rerun changes no byte.
+    Writes decisions.parquet, assignments.parquet, waterfall.parquet, decisions.csv and a manifest; a rerun changes no byte.
 
     Raises:
+        InputError: a send log cannot be read whole.
         WorkspaceError: an earlier step or a champion is missing.
     """
     workspace = project.workspace
@@ -61,22 +61,10 @@ def score(project: Project, config: CampaignConfig) -> Run:
     models = champions(project, recommender=config.recommender)
 
     def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
-        people = _load(project, config, runs)
-        arms = assign_arms(people.ids, config.holdout)
-        verdict = _eligible(people, config, writer.run_id)
-        lists = _lists(people, verdict, models, config, writer)
-        forecast = _forecast(people, models, config)
-        free = verdict.kept & ~arms.held_out
-        allocation = allocate(
-            forecast.value,
-            forecast.cost,
-            candidates=free,
-            budget=config.budget.amount,
-            min_return=config.budget.min_return,
-            tie_break=uniform(people.ids, salt=f"{config.holdout.salt}|tie"),
-        )
-        decided = Decided(people, arms, verdict, lists, forecast, allocation)
-        _publish(writer, decided, config, models, figures)
+        people = load_people(project, config, runs)
+        decided = _decide(people, models, config, writer)
+        _publish(writer, decided, config, models)
+        figures |= score_figures(decided, config)
 
     return workspace.carry_out(
         SCORE,
@@ -87,52 +75,87 @@ def score(project: Project, config: CampaignConfig) -> Run:
             "recommender": models.recommender_version,
             "uplift": models.uplift_version,
             c.AS_OF: project.config.as_of.isoformat(),
+            **{name: file_hash(project.folder / name) for name in config.frequency.logs},
         },
         layer=_LAYER,
     )
 
 
-def _load(project: Project, config: CampaignConfig, runs: dict[str, Run]) -> People:
-    as_of = microseconds(project.config.as_of)
-    histories = load_histories(runs[FEATURES])
-    persons = runs[INGEST].read(PERSONS)
-    catalog = runs[INGEST].read(CATALOG)
-    exposures = runs[SIMULATE].read(EXPOSURES)
-    history = histories.as_of(histories.person_rows(persons[c.PERSON_ID]), as_of)
-    return People(
-        project=project,
-        ids=persons[c.PERSON_ID].to_numpy().astype(object),
-        consented=contactable(persons, project.config.as_of),
-        persons=persons,
-        history=history,
-        features=person_features(history),
-        ingested=runs[INGEST],
-        snapshot_id=catalog[c.SNAPSHOT_ID][0].as_py(),
-        recent_contacts=count_contacts(
-            exposures,
-            persons[c.PERSON_ID],
-            before=as_of,
-            window_days=config.frequency.window_days,
+def _decide(
+    people: People, models: Champions, config: CampaignConfig, writer: RunWriter
+) -> Decided:
+    moment = people.project.config.as_of.isoformat()
+    budget, salt = config.budget, f"{config.holdout.salt}|{moment}"
+    arms = assign_arms(people.ids, config.holdout, moment=moment)
+    verdict = _eligible(people, config, writer.run_id)
+    lists = _lists(people, verdict, models, config, writer)
+    model = models.uplift()
+    forecast = _forecast(people, model, config)
+    offers = _offers(people, forecast, verdict, config)
+    by_lot = config.exploration.share * budget.amount
+    allocation = allocate(
+        offers,
+        free=verdict.kept & arms.free,
+        budget=budget.amount - by_lot,
+        min_return=budget.min_return,
+    )
+    actions = explore(
+        offers, allocation, arms, config.exploration, people.ids, money=by_lot, salt=salt
+    )
+    return Decided(
+        people=people,
+        arms=arms,
+        verdict=verdict,
+        lists=lists,
+        forecast=forecast,
+        offers=offers,
+        allocation=allocation,
+        marginal=_marginal(allocation, forecast, model),
+        actions=actions,
+        bids=bids(
+            forecast.value,
+            people.stage,
+            actions.contact,
+            config.bids,
+            reach=people.reach,
+            least_return=max(budget.min_return, allocation.shadow_price) or 1.0,
         ),
-        reach=_share_reached(runs[SIMULATE].read(ASSIGNMENTS), exposures),
     )
 
 
-def _share_reached(assignments: pa.Table, exposures: pa.Table) -> float:
-    """Share of past assignments, in either arm, that an impression or ghost impression followed."""
-    return float(exposures.num_rows / max(assignments.num_rows, 1))
+def _marginal(
+    allocation: Allocation, forecast: Forecast, model: UpliftModel
+) -> tuple[float, float]:
+    """Ends of the 95 % interval of what one more unit of money would earn; NaN where nothing was measured.
+
+    It holds the sampling error of the effect that test rows with scores like that of the first person left out showed; order
+    value, reach and cost are taken as known.
+    """
+    if allocation.first_left_out is None:
+        return float("nan"), float("nan")
+    uplift = forecast.uplift[[allocation.first_left_out]]
+    per_uplift = allocation.shadow_price / uplift[0]
+    low, high = model.intervals(uplift)
+    return float(low[0] * per_uplift), float(high[0] * per_uplift)
 
 
 def _eligible(people: People, config: CampaignConfig, run_id: str) -> Verdict:
-    rules = person_rules(
-        people.persons,
-        people.consented,
-        people.history,
-        people.features["recency_days"].to_numpy(),
-        people.recent_contacts,
-        config.eligibility,
-        config.frequency,
-    )
+    rules = [
+        *person_rules(
+            people.persons,
+            people.consented,
+            people.history,
+            people.features["recency_days"].to_numpy(),
+            config.eligibility,
+        ),
+        *frequency_rules(
+            people.contacts_left,
+            hours_since_last_event(people.history),
+            people.stage,
+            config.frequency,
+            has_log=people.log is not None,
+        ),
+    ]
     everyone = np.ones(len(people.ids), np.bool_)
     return apply_rules(rules, level="person", run_id=run_id, among=everyone)
 
@@ -156,6 +179,7 @@ def _lists(
         where=config.listings,
         regions=people.persons.select([c.PERSON_ID, c.REGION]),
         reversals=stored(ingested, REVERSALS),
+        resting=_resting(people, config),
     )
     eligible = pa.array(people.ids[verdict.kept], pa.string())
     with writer.scratch() as scratch, open_engine(project.config.engine, scratch=scratch) as engine:
@@ -181,50 +205,46 @@ def _counter(people: People, models: Champions, config: CampaignConfig) -> Count
     )
 
 
-def _forecast(people: People, models: Champions, config: CampaignConfig) -> Forecast:
+def _resting(people: People, config: CampaignConfig) -> pa.Table | None:
+    """Items that rest, person by person; None where they do not, or nobody knows."""
+    unknown = {limit.rule for limit in people.not_enforced}
+    rest = config.frequency.item_rest
+    if people.log is None or rest is None or ITEM_REST in unknown:
+        return None
+    return resting_items(people.log, rest, as_of=people.project.config.as_of)
+
+
+def _forecast(people: People, model: UpliftModel, config: CampaignConfig) -> Forecast:
     """Expected incremental margin: uplift in conversion x the person's mean order value x margin rate.
 
     A person without an order in 91 days gets the median order value of the others.
     """
-    model = models.uplift()
     uplift = model.predict(people.features)
     order_value = people.features["order_value"].to_numpy()
     typical = float(np.nanmedian(order_value)) if np.isfinite(order_value).any() else 0.0
     value = uplift * np.nan_to_num(order_value, nan=typical) * config.margin_rate
-    cost = np.full(len(uplift), config.budget.cost_per_contact * people.reach)
-    return Forecast(uplift, model.predict_control(people.features), value, cost)
+    return Forecast(uplift, model.predict_control(people.features), value)
+
+
+def _offers(people: People, forecast: Forecast, verdict: Verdict, config: CampaignConfig) -> Offers:
+    """What contacting each person by each channel would earn and cost; a channel whose cap is reached is not possible."""
+    channels = list(config.by_channel().values())
+    cost = [channel.cost_per_contact * people.reach for channel in channels]
+    return Offers(
+        value=forecast.value[:, None] * np.array([channel.effect for channel in channels]),
+        cost=np.tile(cost, (len(people.ids), 1)),
+        possible=verdict.kept[:, None] & (people.contacts_left >= 1),
+        tie_break=uniform(people.ids, salt=f"{config.holdout.salt}|tie"),
+    )
 
 
 def _publish(
-    writer: RunWriter,
-    decided: Decided,
-    config: CampaignConfig,
-    models: Champions,
-    figures: dict[str, Any],
+    writer: RunWriter, decided: Decided, config: CampaignConfig, models: Champions
 ) -> None:
     decisions = writer.table(
         decisions_table(decided, config, models, writer.run_id), DECISIONS, source=SCORE
     )
     waterfall = pa.concat_tables([decided.verdict.table, decided.lists.waterfall])
     writer.table(waterfall, WATERFALL, source=SCORE)
+    writer.table(assignments_table(decided, config), ASSIGNMENTS, source=SCORE)
     writer.csv("decisions.csv", decisions)
-    allocation = decided.allocation
-    figures |= {
-        "persons": len(decided.people.ids),
-        "eligible": int(decided.verdict.kept.sum()),
-        "held_out": int((decided.verdict.kept & decided.arms.held_out).sum()),
-        "contacted": int(allocation.contact.sum()),
-        "decision_rows": decisions.num_rows,
-        "budget": config.budget.amount,
-        "expected_cost": allocation.expected_cost,
-        "expected_margin": allocation.expected_margin,
-        "least_return_contacted": allocation.threshold,
-        "budget_binds": allocation.budget_binds,
-        "share_reached": decided.people.reach,
-        "lists": list_figures(decided.lists.rows),
-        "pins_not_in_catalog": [
-            pin
-            for pin in config.lists.merchandising.pin
-            if pin not in set(decided.lists.shelf.item_ids.tolist())
-        ],
-    }

@@ -171,7 +171,8 @@ refit: true
 """,
     "campaign": """
 kind: campaign
-holdout: {share: 0.2, salt: small}
+holdout: {share: 0.2, salt: small, policy_share: 0.2}
+exploration: {share: 0.2}
 budget: {amount: 12, cost_per_contact: 0.5, min_return: 0.2}
 eligibility: {recent_purchase_hours: 48, just_bought_days: 2, blocked_categories: [CATEGORY 5]}
 frequency: {max_contacts: 3}

@@ -96,7 +96,7 @@ def treatment_features(
         cost,
         ratio(clicks[:, 0], clicks[:, 1]),
         unclicked,
-        _cap_remaining(contacts, caps),
+        cap_remaining(contacts, caps),
     ]
     arms = [assigned, days, ratio(controls, assigned.astype(np.float64)), last_control]
     return feature_table(
@@ -108,7 +108,8 @@ def treatment_features(
     )
 
 
-def _cap_remaining(contacts: ContactsAsOf, caps: Sequence[ContactCap]) -> FloatArray:
+def cap_remaining(contacts: ContactsAsOf, caps: Sequence[ContactCap]) -> FloatArray:
+    """Contacts that the tightest cap leaves each row's person, shape (n_rows,); NaN without caps."""
     if not caps:
         return np.full(len(contacts), np.nan)
     log = contacts.contacts

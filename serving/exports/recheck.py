@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from features import columns as c
 from features.arrays import BoolArray
-from features.assignment import HOLDOUT, uniform
+from features.assignment import HOLDOUT, POLICY_HOLDOUT, uniform
 from features.catalog.parsed import mask
 from features.consent import contactable
 from features.errors import GateError
@@ -81,7 +81,7 @@ def require_no_control(decisions: pa.Table, holdout: dict[str, Any] | None) -> N
     Raises:
         GateError: a control person would be exported.
     """
-    held = pc.equal(decisions[c.ARM], HOLDOUT).to_numpy().astype(np.bool_)
+    held = mask(pc.is_in(decisions[c.ARM], value_set=pa.array([HOLDOUT, POLICY_HOLDOUT])))
     if holdout is not None:
         draws = uniform(decisions[c.PERSON_ID].to_pylist(), salt=holdout["salt"])
         held |= draws < holdout["share"]

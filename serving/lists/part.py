@@ -23,6 +23,7 @@ from features.tables import RECOMMENDATIONS
 from serving.candidates import ChosenItems, Counter, choose_items
 from serving.eligibility import item_rule_names
 from serving.lists.near import Near
+from serving.lists.past import Pairs
 from serving.lists.rows import list_rows
 from serving.waterfall import waterfall_table
 from training.recommenders import registry as recommenders
@@ -44,6 +45,7 @@ class ListRequest:
         where: how near they have to be.
         regions: person_id and region.
         reversals: what refunds took back; None = nothing.
+        resting: person_id and item_id of what rests; None = items do not rest.
     """
 
     bundle: Path
@@ -54,6 +56,19 @@ class ListRequest:
     where: ListingsConfig | None = None
     regions: pa.Table | None = None
     reversals: pa.Table | None = None
+    resting: pa.Table | None = None
+
+    @property
+    def limited(self) -> bool:
+        """Whether items have to be near."""
+        known = (self.listings, self.where, self.regions)
+        return all(part is not None for part in known)
+
+    def rules(self) -> tuple[str, ...]:
+        """Names of the item rules in force."""
+        return item_rule_names(
+            self.counter.eligibility, limited=self.limited, resting=self.resting is not None
+        )
 
 
 def map_lists(
@@ -79,7 +94,7 @@ def map_lists(
     found = engine.collect(engine.map_persons(needed, function, _SCHEMA))
     found = found.sort_by([(c.PERSON_ID, "ascending"), (c.RANK, "ascending")])
     counted = pc.list_flatten(found[_REMOVED].drop_null()).to_numpy()
-    names = item_rule_names(request.counter.eligibility, limited=request.where is not None)
+    names = request.rules()
     totals = counted.reshape(-1, len(names) + 2).sum(axis=0).tolist()
     waterfall = waterfall_table(
         names, totals[2:], level="item", run_id=run_id, count_in=totals[0], left=totals[1]
@@ -100,9 +115,14 @@ def lists_of(events: pa.Table, *, request: Broadcast) -> pa.Table:
     near = _near(histories, asked)
     model = recommenders.load(asked.bundle)
     chosen = choose_items(
-        model, histories.everyone(asked.as_of), asked.counter, near=near, run_id=asked.version
+        model,
+        histories.everyone(asked.as_of),
+        asked.counter,
+        near=near,
+        run_id=asked.version,
+        resting=_resting(histories, asked),
     )
-    names = item_rule_names(asked.counter.eligibility, limited=near.limited)
+    names = asked.rules()
     rows = list_rows(
         chosen,
         histories.person_ids,
@@ -120,6 +140,16 @@ def _near(histories: Histories, asked: ListRequest) -> Near:
     persons = pa.array(histories.person_ids, pa.string())
     place = pc.index_in(persons, value_set=asked.regions[c.PERSON_ID])
     return Near.of(shelf, asked.listings, asked.regions[c.REGION].take(place), asked.where)
+
+
+def _resting(histories: Histories, asked: ListRequest) -> Pairs | None:
+    if asked.resting is None:
+        return None
+    persons = pa.array(histories.person_ids, pa.string())
+    row = pc.index_in(asked.resting[c.PERSON_ID], value_set=persons)
+    here = asked.resting.filter(pc.is_valid(row))
+    item = asked.counter.shelf.codes(here[c.ITEM_ID].to_numpy().astype(object))
+    return Pairs.of(row.drop_null().to_numpy(), item, width=len(asked.counter.shelf))
 
 
 def _removed(chosen: ChosenItems, names: tuple[str, ...], rows: pa.Table) -> pa.Array:

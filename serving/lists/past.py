@@ -48,6 +48,10 @@ class Pairs:
         held: BoolArray = self.place(items) >= 0
         return held
 
+    def joined(self, other: Self) -> Self:
+        """The pairs of both, over the same shelf."""
+        return type(self)(np.union1d(self.key, other.key), self.width)
+
     def rows(self, n_rows: int) -> tuple[IntArray, CodeArray]:
         """The items of each row, as offsets (n_rows + 1,) and codes."""
         offsets = np.searchsorted(self.key, np.arange(n_rows + 1) * self.width)
@@ -64,6 +68,7 @@ class Past:
         row: shape (n_events,).
         item: shape (n_events,), code of the shelf.
         position: shape (n_events,), position in the columns of the histories.
+        resting: items shown to the row's person too often; None = nobody asked.
     """
 
     history: AsOf
@@ -71,14 +76,15 @@ class Past:
     row: IntArray
     item: CodeArray
     position: IntArray
+    resting: Pairs | None = None
 
     @classmethod
-    def of(cls, history: AsOf, shelf: Shelf) -> Self:
-        """The events of some histories."""
+    def of(cls, history: AsOf, shelf: Shelf, *, resting: Pairs | None = None) -> Self:
+        """The events of some histories, and what rests."""
         row, position = history.events()
         item = _on_shelf(history, shelf)[history.histories.item[position]]
         held = item != NO_CODE
-        return cls(history, shelf, row[held], item[held], position[held])
+        return cls(history, shelf, row[held], item[held], position[held], resting)
 
     def bought(self, *, days: float = np.inf) -> Pairs:
         """Items with a purchase in the last `days`, taken back or not."""

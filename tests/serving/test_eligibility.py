@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pytest
+from pydantic import ValidationError
 
 from features import columns as c
 from features.histories.histories import microseconds
-from features.tables import EXPOSURES, PERSONS
-from serving.config import EligibilityConfig, FrequencyConfig
+from features.tables import PERSONS
+from serving.config import EligibilityConfig
 from serving.eligibility import (
-    count_contacts,
+    barred_items,
     item_rule_names,
     item_rules,
     person_rules,
     sellable,
 )
 from serving.lists.near import Near
-from serving.lists.past import Past
+from serving.lists.past import Pairs, Past
 from serving.lists.shelf import build_shelf
 
 ROWS = (
@@ -72,7 +74,7 @@ def test_each_item_rule_removes_what_it_names(make_histories, day):
         "no_price": [["ghost", "free"], ["ghost", "free"]],
         "just_bought": [["milk"], ["wine", "stale", "free"]],
     }
-    assert list(found) == list(item_rule_names(CONFIG, limited=False))
+    assert list(found) == list(item_rule_names(CONFIG, limited=False, resting=False))
     assert past.shelf.item_ids[sellable(past.shelf, CONFIG)].tolist() == ["bread", "milk"]
 
 
@@ -84,7 +86,7 @@ def test_a_price_and_a_place_are_rules_only_where_they_are_asked_for(make_histor
     found = removed(past, config, near)
     assert "no_price" not in found
     assert found["out_of_reach"] == [[name for name in NAMES if name != "milk"], ["ghost"]]
-    assert list(found) == list(item_rule_names(config, limited=True))
+    assert list(found) == list(item_rule_names(config, limited=True, resting=False))
     assert "free" in past.shelf.item_ids[sellable(past.shelf, config)].tolist()
 
 
@@ -95,7 +97,23 @@ def test_content_has_neither_price_nor_stock(make_histories, day):
     found = removed(past, config, Near.everything(past.shelf, 2))
     assert found["not_in_stock"] == [["ghost"], ["ghost"]]
     assert found["seen"] == [["bread", "milk"], ["wine", "stale", "free"]]
-    assert list(found) == list(item_rule_names(config, limited=False))
+    assert list(found) == list(item_rule_names(config, limited=False, resting=False))
+
+
+def test_what_was_shown_too_often_rests(make_histories, day):
+    shelf = catalog()
+    resting = Pairs.of(
+        np.array([0]), shelf.codes(np.array(["bread"], dtype=object)), width=len(shelf)
+    )
+    past = Past.of(make_histories(*ROWS).everyone(day(12)), shelf, resting=resting)
+    found = removed(past, CONFIG, Near.everything(shelf, 2))
+    assert found["resting"] == [["bread"], []]
+    assert list(found) == list(item_rule_names(CONFIG, limited=False, resting=True))
+    codes = shelf.codes(np.array([["bread", "milk"]], dtype=object).ravel())
+    assert barred_items(past, CONFIG).hold(np.stack([codes, codes])).tolist() == [
+        [True, True],
+        [False, False],
+    ]
 
 
 def test_what_was_only_looked_at_is_not_just_bought(make_histories, day):
@@ -121,9 +139,7 @@ def test_person_rules(make_histories, day):
         np.array([True, True, True, False]),
         history,
         np.array([9.0, 1.0, np.nan, np.nan]),
-        np.array([3, 2, 0, 0]),
         EligibilityConfig(recent_purchase_hours=24),
-        FrequencyConfig(max_contacts=3),
     )
     removed = {rule.name: ["abcd"[i] for i in np.flatnonzero(rule.removes)] for rule in rules}
     assert removed == {
@@ -131,40 +147,32 @@ def test_person_rules(make_histories, day):
         "no_consent": ["d"],
         "no_history": ["c", "d"],
         "recent_purchaser": ["b"],
-        "frequency_cap": ["a"],
     }
 
 
-def test_contacts_are_counted_without_ghosts_in_the_window_only(day):
-    rows = [
-        ("a", 5, False),
-        ("a", 9, False),
-        ("a", 9.5, True),
-        ("a", 10, False),
-        ("b", 3, False),
-        ("x", 9, False),
-    ]
-    exposures = pa.Table.from_pylist(
+def test_some_events_are_followed_by_quiet_days(make_histories, day):
+    history = make_histories(
+        ("a", 1, "x", None, 1.0, "lead"),
+        ("b", 8, "x", None, 1.0, "lead"),
+        ("c", 9, "x", None, 1.0, "support_case"),
+        ("d", 9, "x", None, 1.0, "view"),
+    ).everyone(day(10))
+    persons = pa.Table.from_pylist(
         [
-            {
-                c.EXPOSURE_ID: str(number),
-                c.EXPERIMENT_ID: "e",
-                c.PERSON_ID: person,
-                c.TIME: day(moment),
-                c.CHANNEL: "display",
-                c.GHOST: ghost,
-                c.COST: 0.0,
-                c.CURRENCY: "USD",
-            }
-            for number, (person, moment, ghost) in enumerate(rows)
+            {**dict.fromkeys(PERSONS.schema.names), c.PERSON_ID: name, c.ERASED: False}
+            for name in "abcd"
         ],
-        schema=EXPOSURES.schema,
+        schema=PERSONS.schema,
     )
-    ids = pa.chunked_array([["b", "a"]])
-    found = count_contacts(exposures, ids, before=microseconds(day(10)), window_days=6)
-    assert found.tolist() == [0, 2]
-    edge, inside = (
-        count_contacts(exposures, ids, before=microseconds(day(10)), window_days=days).tolist()
-        for days in (5, 4.9)
-    )
-    assert (edge, inside) == ([0, 2], [0, 1])
+    config = EligibilityConfig(quiet_days={"lead": 5, "support_case": 1})
+    rules = person_rules(persons, np.ones(4, np.bool_), history, np.full(4, np.nan), config)
+    removed = {rule.name: ["abcd"[i] for i in np.flatnonzero(rule.removes)] for rule in rules[-2:]}
+    assert removed == {"recent_lead": ["b"], "recent_support_case": ["c"]}
+
+
+@pytest.mark.parametrize(
+    ("quiet", "told"), [({"payment": 3}, "'payment' is no event"), ({"lead": 0}, "above 0")]
+)
+def test_quiet_days_follow_known_events(quiet, told):
+    with pytest.raises(ValidationError, match=told):
+        EligibilityConfig(quiet_days=quiet)

@@ -24,8 +24,9 @@ from features.steps.ingest import INGEST
 from features.steps.simulate import SIMULATE
 from features.tables import ASSIGNMENTS, CATALOG, DECISIONS, EXPOSURES, PERSONS, WATERFALL
 from serving.config import CampaignConfig
-from serving.decisions import CONTACTED, NOT_WORTH_IT, OVER_BUDGET
-from serving.score import SCORE, _forecast, score
+from serving.decisions import CONTACTED, EXPLORED, NOT_WORTH_IT, OVER_BUDGET
+from serving.figures import score_alerts
+from serving.score import SCORE, _forecast, _marginal, score
 from training.models import champions
 
 
@@ -60,8 +61,8 @@ def test_contact_eligible_and_reason_agree(people):
     contacted = people[people[c.CONTACT]]
     assert contacted[c.ELIGIBLE].all()
     assert (contacted[c.ARM] == "targetable").all()
-    assert contacted[c.REASON_CODES].str.startswith(CONTACTED).all()
-    assert not people.loc[~people[c.CONTACT], c.REASON_CODES].str.startswith(CONTACTED).any()
+    done = people[c.REASON_CODES].str.partition(";")[0].isin([CONTACTED, EXPLORED])
+    np.testing.assert_array_equal(done, people[c.CONTACT])
     assert (people.loc[people[c.CONTACT], c.EXPECTED_COST] > 0).all()
 
 
@@ -133,28 +134,77 @@ def test_value_and_cost_are_uplift_times_order_times_margin_and_price_times_reac
 
 
 def test_an_unknown_order_value_is_the_median_of_the_known(campaign):
-    people = SimpleNamespace(
-        features=pa.table({"order_value": [10.0, np.nan, 30.0, 80.0]}), reach=0.5
-    )
+    people = SimpleNamespace(features=pa.table({"order_value": [10.0, np.nan, 30.0, 80.0]}))
     model = SimpleNamespace(
         predict=lambda _: np.array([0.1, 0.1, 0.1, -0.1]), predict_control=lambda _: np.zeros(4)
     )
-    found = _forecast(people, SimpleNamespace(uplift=lambda: model), campaign)
+    found = _forecast(people, model, campaign)
     rate = campaign.margin_rate
     np.testing.assert_allclose(found.value, [1 * rate, 3 * rate, 3 * rate, -8 * rate])
-    np.testing.assert_allclose(found.cost, campaign.budget.cost_per_contact * 0.5)
 
 
 def test_those_not_contacted_are_too_dear_or_came_too_late(project, campaign, people, cost):
     free = people[people[c.ELIGIBLE] & (people[c.ARM] == "targetable")]
     reason = free[c.REASON_CODES].str.partition(";")[0]
     worth = free[c.EXPECTED_VALUE] >= campaign.budget.min_return * cost
-    assert (reason[~worth] == NOT_WORTH_IT).all()
-    assert (reason[worth & ~free[c.CONTACT]] == OVER_BUDGET).all()
-    assert set(reason) == {CONTACTED, NOT_WORTH_IT, OVER_BUDGET}
-    assert project.workspace.current(SCORE).manifest["figures"]["budget_binds"]
-    least = free.loc[free[c.CONTACT], c.EXPECTED_VALUE].min()
-    assert free.loc[reason == OVER_BUDGET, c.EXPECTED_VALUE].max() <= least
+    left_out = ~free[c.CONTACT]
+    assert (reason[~worth & left_out] == NOT_WORTH_IT).all()
+    assert (reason[worth & left_out] == OVER_BUDGET).all()
+    assert set(reason) == {CONTACTED, EXPLORED, NOT_WORTH_IT, OVER_BUDGET}
+    figures = project.workspace.current(SCORE).manifest["figures"]
+    assert figures["budget_binds"]
+    least = free.loc[free[c.TARGETED], c.EXPECTED_VALUE].min()
+    best_left_out = free.loc[~free[c.TARGETED], c.EXPECTED_VALUE].max()
+    assert best_left_out <= least
+    assert figures["least_return_contacted"] == pytest.approx(least / cost)
+    assert figures["shadow_price"]["value"] == pytest.approx(best_left_out / cost)
+    assert figures["shadow_price"]["low"] is None  # fitted again on all rows: nobody has tested it
+
+
+def test_one_more_unit_of_money_earns_what_was_measured_for_people_scored_alike():
+    allocation = SimpleNamespace(first_left_out=1, shadow_price=3.0)
+    forecast = SimpleNamespace(uplift=np.array([0.5, 0.02, 0.01]))
+    model = SimpleNamespace(intervals=lambda uplift: (uplift - 0.01, uplift + 0.03))
+    low, high = _marginal(allocation, forecast, model)
+    assert (low, high) == pytest.approx((0.01 * 3 / 0.02, 0.05 * 3 / 0.02))
+    nothing = _marginal(SimpleNamespace(first_left_out=None), forecast, model)
+    assert np.isnan(nothing).all()
+
+
+def test_the_same_threshold_says_whom_a_lot_kept_from_contact(people):
+    eligible = people[people[c.ELIGIBLE]]
+    least = eligible.loc[eligible[c.CONTACT] & ~eligible[c.EXPLORED], c.EXPECTED_VALUE].min()
+    best_left_out = eligible.loc[~eligible[c.TARGETED], c.EXPECTED_VALUE].max()
+    assert best_left_out <= least
+    ghosts = eligible[eligible[c.GHOST]]
+    assert set(ghosts[c.ARM]) == {"holdout", "policy_holdout"}
+    assert not ghosts[c.CONTACT].any()
+    assert ghosts[c.CHANNEL].eq("display").all()
+    assert ghosts[c.STEP].notna().all()
+    assert (
+        eligible[c.TARGETED] == (eligible[c.GHOST] | (eligible[c.CONTACT] & ~eligible[c.EXPLORED]))
+    ).all()
+    shown = eligible[c.CONTACT] | eligible[c.GHOST]
+    assert eligible.loc[~shown, c.CHANNEL].isna().all()
+
+
+def test_every_chance_is_recorded_and_the_decisions_are_an_experiment(project, campaign, people):
+    free = (1 - 0.2) * (1 - 0.2)
+    targeted = people[people[c.TARGETED]]
+    assert targeted[c.CHANCE_OF_CONTACT].eq(free).all()
+    assert people.loc[~people[c.ELIGIBLE], c.CHANCE_OF_CONTACT].eq(0).all()
+    rest = people[people[c.ELIGIBLE] & ~people[c.TARGETED]]
+    count, pool = rest[c.EXPLORED].sum(), (rest[c.ARM] == "targetable").sum()
+    assert count > 0
+    np.testing.assert_allclose(rest[c.CHANCE_OF_CONTACT], free * count / pool)
+    done = np.where(people[c.CONTACT], people[c.CHANCE_OF_CONTACT], 1 - people[c.CHANCE_OF_CONTACT])
+    np.testing.assert_allclose(people[c.PROPENSITY], done)
+    recorded = project.workspace.current(SCORE).read(ASSIGNMENTS).to_pandas().set_index(c.PERSON_ID)
+    eligible = people[people[c.ELIGIBLE]]
+    assert set(recorded.index) == set(eligible.index)
+    np.testing.assert_allclose(recorded[c.PROBABILITY], people.loc[recorded.index, c.PROPENSITY])
+    treated = people.loc[recorded.index, c.CONTACT]
+    assert (recorded[c.ARM] == np.where(treated, "treated", "control")).all()
 
 
 def test_an_item_is_bought_again_when_its_person_bought_it_before(decisions, people, view):
@@ -214,6 +264,21 @@ def test_every_item_says_where_it_comes_from(decisions, campaign):
     rules = "not_in_catalog;suppressed;blocked_category;not_in_stock;no_price;just_bought"
     assert set(shown[c.FILTERS_PASSED]) == {rules}
     assert shown[c.GAIN_LOST].eq(0).all()  # nothing is merchandised here
+
+
+def test_without_a_record_of_contacts_the_cap_is_not_enforced_and_says_so(
+    finished_project, tmp_path, campaign
+):
+    project = Project(shutil.copytree(finished_project, tmp_path / "copy", symlinks=True))
+    frequency = campaign.frequency.model_copy(update={"recorded": False})
+    run = score(project, campaign.model_copy(update={"frequency": frequency}))
+    rules = [row[c.RULE] for row in run.read(WATERFALL).to_pylist()]
+    assert "frequency_cap" not in rules
+    assert "frequency_cap_not_enforced" in rules
+    assert score_alerts(run) == [
+        "alert frequency_cap (crm): not enforced, no exposure log",
+        "alert sequence (crm): not enforced, no exposure log",
+    ]
 
 
 def test_a_row_without_reasons_is_no_decision(project):
