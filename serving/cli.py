@@ -304,6 +304,22 @@ def export(
 
 
 @app.command()
+def audit(
+    target: Annotated[
+        Path,
+        typer.Argument(help="Project folder, or a stored run of score or export.", metavar="DIR"),
+    ],
+    *,
+    dry_run: DryRun = False,
+    log_json: LogJson = False,
+) -> None:
+    """Read what was decided and exported again and check it against the facts; a violation ends with 1."""
+    from serving.plans import plan_audit  # noqa: PLC0415
+
+    _execute(plan_audit(target), dry_run=dry_run, log_json=log_json)
+
+
+@app.command()
 def measure(
     config: ConfigFile,
     overrides: Overrides = None,
@@ -399,6 +415,8 @@ def _execute(plan: Plan, *, dry_run: bool, log_json: bool) -> None:
             if job.told is not None and not log_json:
                 for line in job.told(finished):
                     typer.echo(f"      {line}")
+            if job.judge is not None:
+                job.judge(finished)
     if not log_json and total <= _FEW:
         typer.echo(f"output      {_short(runs[0].path)}")
 

@@ -19,6 +19,7 @@ from features.steps.segments import build_segments
 from features.steps.simulate import simulate, write_truth
 from features.steps.store import simulate_store
 from features.steps.training_sets import build_training_sets, leakage_lines
+from serving.audit.audit import audit_lines, audit_project, audit_run, is_project, require_clean
 from serving.config import CampaignConfig
 from serving.exports.config import ExportsConfig
 from serving.exports.export import export
@@ -50,6 +51,7 @@ class Job:
         carry_out: computes the run, or finds it finished.
         shown: figures of the run's manifest that the progress line shows.
         told: lines to print after it, for a person; None = none.
+        judge: stops the command once all that is told; None = nothing to judge.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Job:
     carry_out: Callable[[], Run]
     shown: tuple[str, ...]
     told: Callable[[Run], list[str]] | None = None
+    judge: Callable[[Run], None] | None = None
 
 
 def store_job(project: Project, config: StoreConfig) -> Job:
@@ -206,6 +209,39 @@ def export_job(project: Project, config: ExportsConfig) -> Job:
         lambda: export(project, config),
         ("persons", "dropped", "files", "rows", "added", "removed", "not_available"),
         told=export_lines,
+    )
+
+
+def audit_job(project: Project) -> Job:
+    """Check what was decided and exported, by code that shares none with what made it."""
+    return _audit_job(lambda: audit_project(project))
+
+
+def audit_path_job(path: Path) -> Job:
+    """The same for a project folder or one stored run."""
+    if is_project(path):
+        return audit_job(Project(path if path.is_dir() else path.parent))
+    return _audit_job(lambda: audit_run(path))
+
+
+def _audit_job(carry_out: Callable[[], Run]) -> Job:
+    return Job(
+        "audit",
+        "read files and facts again, check every rule",
+        carry_out,
+        ("rules", "violations", "rules_broken", "rules_not_checked", "persons", "files"),
+        told=audit_lines,
+        judge=require_clean,
+    )
+
+
+def measure_job(project: Project, overlay: OverlayConfig) -> Job:
+    """Estimate the lift."""
+    return Job(
+        "measure",
+        "estimate the lift, beside the planted truth",
+        lambda: models.measure(project, overlay),
+        ("sample_ratio", "lift", "low", "high", "planted"),
     )
 
 

@@ -17,11 +17,14 @@ from features.simulate.overlay import OverlayConfig
 from features.simulate.store.config import StoreConfig
 from features.steps.config import FEATURES_FILE, features_config
 from features.store import Workspace
+from serving.audit.audit import workspace_of
 from serving.config import CampaignConfig
 from serving.exports.config import EXPORTS_FILE, ExportsConfig
 from serving.jobs import (
     PROMOTION,
     Job,
+    audit_job,
+    audit_path_job,
     export_job,
     features_job,
     ingest_job,
@@ -110,6 +113,7 @@ def plan_project(folder: Path, overrides: Sequence[str]) -> Plan:
         promote_job(UPLIFT, uplift_contest(project, promotion)),
         score_job(project, campaign),
         *_exports(project, own[EXPORTS_FILE]),
+        audit_job(project),
         measure_job(project, overlay),
         report_job(project),
     )
@@ -238,6 +242,11 @@ def plan_export(path: Path, overrides: Sequence[str]) -> Plan:
     project = Project(path.parent)
     exports = load_config(ExportsConfig, path, overrides=overrides)
     return Plan(project.workspace, (export_job(project, exports),))
+
+
+def plan_audit(path: Path) -> Plan:
+    """The audit of a project's decisions and export in force, or of one stored run."""
+    return Plan(workspace_of(path), (audit_path_job(path),))
 
 
 def plan_measure(path: Path, overrides: Sequence[str]) -> Plan:

@@ -34,7 +34,7 @@ def test_help_names_the_commands_and_imports_nothing_heavy(tmp_path):
 def test_dry_run_prints_the_plan_and_writes_nothing(project_folder):
     found = retarget("run", project_folder, "--dry-run")
     assert found.returncode == 0
-    assert found.stdout.splitlines()[0] == "[1/14] ingest: read the source into tables and rejects"
+    assert found.stdout.splitlines()[0] == "[1/15] ingest: read the source into tables and rejects"
     assert "would write to" in found.stdout
     assert not (project_folder / "out").exists()
 
