@@ -449,17 +449,3 @@ AUDIT_FINDINGS = TableContract(
     key=(c.RULE,),
 )
 """One row per rule of an audit: how many places break it, and the first of them with ids of persons masked."""
-
-AUDIT_FINDINGS = TableContract(
-    "audit_findings",
-    (
-        Column(c.RULE, _text),
-        Column(c.STATE, _text, values=("ok", "violated", "not checked")),
-        Column(c.COUNT, pa.int64(), low=0),
-        Column(c.FILE, _text, nullable=True),
-        Column(c.LINE, pa.int64(), nullable=True, low=1),
-        Column(c.RAW_VALUE, _text, nullable=True),
-    ),
-    key=(c.RULE,),
-)
-"""One row per rule of an audit: how many places break it, and the first of them with ids of persons masked."""
