@@ -320,6 +320,20 @@ def audit(
 
 
 @app.command()
+def design(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    *,
+    dry_run: DryRun = False,
+    log_json: LogJson = False,
+) -> None:
+    """Reckon the test of a design.yaml before its launch: what it could find, how long, at which holdout share."""
+    from serving.experiment_jobs import plan_design  # noqa: PLC0415
+
+    _execute(plan_design(config, overrides or []), dry_run=dry_run, log_json=log_json)
+
+
+@app.command()
 def measure(
     config: ConfigFile,
     overrides: Overrides = None,
@@ -327,8 +341,11 @@ def measure(
     dry_run: DryRun = False,
     log_json: LogJson = False,
 ) -> None:
-    """Estimate the lift of the campaign of an experiment.yaml."""
-    from serving.plans import plan_measure  # noqa: PLC0415
+    """Measure the experiment of a measure.yaml: checks, then effects; a failed check ends with 1.
+
+    An experiment.yaml is a simulated campaign: its lift beside the planted truth.
+    """
+    from serving.experiment_jobs import plan_measure  # noqa: PLC0415
 
     _execute(plan_measure(config, overrides or []), dry_run=dry_run, log_json=log_json)
 
