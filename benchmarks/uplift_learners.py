@@ -32,7 +32,7 @@ from training.uplift.data_config import FlatTableData
 from training.uplift.doubly_robust import doubly_robust_scores
 from training.uplift.encoding import FeatureEncoding
 from training.uplift.holdout import split_rows
-from training.uplift.learners.auto import AutoConfig
+from training.uplift.learners.auto import DEFAULT_CANDIDATES, AutoConfig
 from training.uplift.learners.class_transformation import ClassTransformationConfig
 from training.uplift.learners.dr_learner import DrLearnerConfig
 from training.uplift.learners.registry import UpliftLearnerConfig, fit_learner
@@ -52,6 +52,7 @@ AUTO = "auto"
 # the R-learner is left out: with arms of equal size it is the DR-learner
 LEARNERS: dict[str, UpliftLearnerConfig] = {
     AUTO: AutoConfig(n_jobs=1),
+    "auto, with the forest": AutoConfig(candidates=(*DEFAULT_CANDIDATES, FOREST), n_jobs=1),
     "DR, honest forest": FOREST,
     "T, logistic": TLearnerConfig(base=LINEAR),
     "S, boosted": SLearnerConfig(base=BOOSTED),

@@ -9,7 +9,7 @@ import numpy as np
 from features.arrays import BoolArray, FloatArray, IntArray
 from features.errors import InputError
 from training.uplift.base import TrialRows
-from training.uplift.base_models.base import Trainer
+from training.uplift.base_models.base import BaseModel, Trainer
 from training.uplift.base_models.registry import AnyBaseConfig, trainer
 from training.uplift.folds import make_folds
 
@@ -22,12 +22,14 @@ class DoublyRobustScores:
         effect: the score G, in units of the outcome.
         control, treated: out-of-fold expected outcome without and with treatment.
         fold: fold whose models did not see the row's group.
+        control_models: the models behind `control`, one per fold.
     """
 
     effect: FloatArray
     control: FloatArray
     treated: FloatArray
     fold: IntArray
+    control_models: tuple[BaseModel, ...]
 
 
 def effect_scores(
@@ -84,19 +86,29 @@ def doubly_robust_scores(
     models = shared or trainer(config, rows.matrix, categorical=rows.categorical)
     weight = rows.arm_weights()
     mu0, mu1 = np.empty(len(rows)), np.empty(len(rows))
+    controls: list[BaseModel] = []
     for k in range(n_folds):
         held, seen = fold == k, fold != k
-        for arm, expected in ((~rows.treated, mu0), (rows.treated, mu1)):
-            if not (seen & arm).any():
-                raise InputError(
-                    "cross-fitting",
-                    f"an arm has too few rows for {n_folds} folds",
-                    rule="every fold needs both arms elsewhere",
-                    next_step="Use more data or fewer folds ('n_folds').",
-                )
-            model = models.train(rows.outcome, kind=rows.kind, rows=seen & arm, weight=weight)
-            expected[held] = model.predict(rows.matrix[held])
+        for arm in (~rows.treated, rows.treated):
+            _require_rows(seen & arm, n_folds=n_folds)
+        control, treated = (
+            models.train(rows.outcome, kind=rows.kind, rows=seen & arm, weight=weight)
+            for arm in (~rows.treated, rows.treated)
+        )
+        unseen = rows.matrix[held]
+        mu0[held], mu1[held] = control.predict(unseen), treated.predict(unseen)
+        controls.append(control)
     effect = effect_scores(
         rows.outcome, rows.treated, rows.probability, expected_control=mu0, expected_treated=mu1
     )
-    return DoublyRobustScores(effect, mu0, mu1, fold)
+    return DoublyRobustScores(effect, mu0, mu1, fold, tuple(controls))
+
+
+def _require_rows(seen: BoolArray, *, n_folds: int) -> None:
+    if not seen.any():
+        raise InputError(
+            "cross-fitting",
+            f"an arm has too few rows for {n_folds} folds",
+            rule="every fold needs both arms elsewhere",
+            next_step="Use more data or fewer folds ('n_folds').",
+        )

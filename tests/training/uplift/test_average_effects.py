@@ -29,7 +29,9 @@ def test_by_hand():
         outcome, treated, probability, expected_control=mu0, expected_treated=mu1
     )
     rows = TrialRows(np.zeros((4, 1)), outcome, treated, probability, "continuous")
-    found = adjusted_effect(rows, DoublyRobustScores(effect, mu0, mu1, np.zeros(4, dtype=np.int64)))
+    found = adjusted_effect(
+        rows, DoublyRobustScores(effect, mu0, mu1, np.zeros(4, dtype=np.int64), ())
+    )
     base = (1 + (1.5 - 1) / 0.5) + 1 + (2 + 0) + 2
     mean = 2 + (2 + (3 - 2) / 0.5) + 4 + (4 + (5 - 4) / 0.25)
     assert found.base_mean == pytest.approx(base / 4)

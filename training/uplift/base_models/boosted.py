@@ -49,6 +49,10 @@ class BoostedTrainer:
         config: booster settings.
         monotone: per matrix column +1 where predictions may only rise with it, -1 only fall, 0 either; () = all 0.
             Missing values stand outside the order.
+        shared: a trainer over the same rows without constraints, to take its bins over: no setting has a part in them.
+
+    Attributes:
+        bins: the binned rows.
     """
 
     def __init__(
@@ -58,16 +62,20 @@ class BoostedTrainer:
         categorical: Sequence[int],
         config: BoostedConfig,
         monotone: Sequence[int] = (),
+        shared: BoostedTrainer | None = None,
     ) -> None:
         self._config = config
         self._monotone = {"monotone_constraints": list(monotone)} if any(monotone) else {}
         self._n_rows = len(matrix)
-        self._bins = lgb.Dataset(
-            matrix,
-            label=np.zeros(len(matrix)),
-            categorical_feature=list(categorical),
-            params=_params("continuous", config) | self._monotone,
-        ).construct()
+        if shared is not None and not self._monotone:
+            self.bins: lgb.Dataset = shared.bins
+        else:
+            self.bins = lgb.Dataset(
+                matrix,
+                label=np.zeros(len(matrix)),
+                categorical_feature=list(categorical),
+                params=_params("continuous", config) | self._monotone,
+            ).construct()
 
     def train(
         self,
@@ -80,7 +88,7 @@ class BoostedTrainer:
         """Fit one booster; see `training.uplift.base_models.base.Trainer`."""
         used = np.arange(self._n_rows) if rows is None else np.flatnonzero(rows)
         params = _params(kind, self._config) | self._monotone
-        subset = self._bins.subset(used, params=params).construct()
+        subset = self.bins.subset(used, params=params).construct()
         subset.set_label(target[used])
         if weight is not None:
             subset.set_weight(weight[used])

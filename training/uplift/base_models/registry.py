@@ -25,6 +25,7 @@ def trainer(
     categorical: Sequence[int],
     modifier: int | None = None,
     monotone: Sequence[int] = (),
+    shared: Trainer | None = None,
 ) -> Trainer:
     """A trainer over the rows of `matrix`.
 
@@ -34,6 +35,7 @@ def trainer(
         categorical: matrix columns that hold codes of text levels.
         modifier: matrix column whose effect may differ by every other column; trees find that by themselves.
         monotone: per matrix column +1 where predictions may only rise with it, -1 only fall, 0 either; () = all 0.
+        shared: a trainer over the same rows, whose bins are taken over where both are boosted and nothing is monotone.
     """
     if isinstance(config, LinearConfig):
         return LinearTrainer(
@@ -43,7 +45,10 @@ def trainer(
         if any(monotone):
             raise ValueError("an honest forest has no monotone constraints")
         return HonestForestTrainer(matrix, categorical=categorical, config=config)
-    return BoostedTrainer(matrix, categorical=categorical, config=config, monotone=monotone)
+    bins = shared if isinstance(shared, BoostedTrainer) else None
+    return BoostedTrainer(
+        matrix, categorical=categorical, config=config, monotone=monotone, shared=bins
+    )
 
 
 def file_name(name: str, config: AnyBaseConfig) -> str:

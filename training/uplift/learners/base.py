@@ -6,9 +6,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final, Generic, Self, TypeVar
-
-from pydantic import Field
+from typing import ClassVar, Final, Generic, Self, TypeVar
 
 from features.arrays import FloatArray
 from features.config import BaseConfig
@@ -52,16 +50,6 @@ class TwoStageConfig(LearnerConfig):
     def keeps_monotone(self) -> bool:
         """The effect has models of its own; a forest of honest trees has no constraints."""
         return not isinstance(self.effect, HonestForestConfig)
-
-
-class CrossFittedConfig(TwoStageConfig):
-    """Settings of learners whose effect model learns from scores that were cross-fitted."""
-
-    n_folds: int = Field(default=5, ge=2, le=50)
-    """Folds of the outcome models."""
-
-    seed: int = Field(default=0, ge=0)
-    """Seed of the folds."""
 
 
 ConfigT = TypeVar("ConfigT", bound=BaseConfig)
@@ -116,7 +104,7 @@ class ComposedLearner(UpliftLearner[LearnerConfigT]):
 
     Attributes:
         config: what it was fitted with.
-        models: fitted base models by name; `outcome_models` and `effect_models` list the names.
+        models: fitted base models by name; `parts` lists the names.
         numbers: whatever else the prediction needs.
     """
 
@@ -127,6 +115,14 @@ class ComposedLearner(UpliftLearner[LearnerConfigT]):
     models: Mapping[str, BaseModel]
     numbers: Mapping[str, float] = field(default_factory=dict)
 
+    @classmethod
+    def parts(cls, config: LearnerConfigT) -> dict[str, AnyBaseConfig]:
+        """Name and config of every base model."""
+        parts: dict[str, AnyBaseConfig] = dict.fromkeys(cls.outcome_models, config.base)
+        if isinstance(config, TwoStageConfig):
+            parts |= dict.fromkeys(cls.effect_models, config.effect)
+        return parts
+
     def predict_control(self, matrix: FloatArray) -> FloatArray:
         """Expected outcome per row without treatment, shape (n_rows,)."""
         return self.models["control"].predict(matrix)
@@ -135,7 +131,7 @@ class ComposedLearner(UpliftLearner[LearnerConfigT]):
         """Each base model as a text file, and the numbers as JSON."""
         files = {
             file_name(name, config): self.models[name].text()
-            for name, config in _parts(type(self), self.config).items()
+            for name, config in self.parts(self.config).items()
         }
         return {**files, NUMBERS: to_json(self.numbers)} if self.numbers else files
 
@@ -143,19 +139,11 @@ class ComposedLearner(UpliftLearner[LearnerConfigT]):
     def from_texts(cls, texts: Mapping[str, str], *, config: LearnerConfigT) -> Self:
         """The inverse of `texts`."""
         models = {}
-        for name, base in _parts(cls, config).items():
+        for name, base in cls.parts(config).items():
             file = file_name(name, base)
             models[name] = model_from_text(_file(texts, file), name=file, config=base)
         numbers = json.loads(texts[NUMBERS]) if NUMBERS in texts else {}
         return cls(config, models, numbers)
-
-
-def _parts(learner: type[ComposedLearner[Any]], config: LearnerConfig) -> dict[str, AnyBaseConfig]:
-    """Name and config of every base model of a learner."""
-    parts: dict[str, AnyBaseConfig] = dict.fromkeys(learner.outcome_models, config.base)
-    if isinstance(config, TwoStageConfig):
-        parts |= dict.fromkeys(learner.effect_models, config.effect)
-    return parts
 
 
 def _file(texts: Mapping[str, str], name: str) -> str:

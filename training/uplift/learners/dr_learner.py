@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import Literal
 
 from features.arrays import FloatArray
 from training.uplift.base import TrialRows
-from training.uplift.base_models.registry import trainer
-from training.uplift.doubly_robust import doubly_robust_scores
-from training.uplift.learners.base import ComposedLearner, CrossFittedConfig, require_both_arms
+from training.uplift.doubly_robust import DoublyRobustScores
+from training.uplift.learners.cross_fitted import CrossFittedConfig, CrossFittedLearner
 
 
 class DrLearnerConfig(CrossFittedConfig):
@@ -19,33 +18,18 @@ class DrLearnerConfig(CrossFittedConfig):
 
 
 @dataclass(frozen=True, eq=False)
-class DrLearner(ComposedLearner[DrLearnerConfig]):
-    """Outcome model of the control, and one effect model.
+class DrLearner(CrossFittedLearner[DrLearnerConfig]):
+    """Regresses the score itself.
 
     Source: Kennedy (2023), with the probability known.
     """
 
     config_type = DrLearnerConfig
-    outcome_models: ClassVar[tuple[str, ...]] = ("control",)
-    effect_models: ClassVar[tuple[str, ...]] = ("effect",)
 
-    @classmethod
-    def fit(cls, rows: TrialRows, config: DrLearnerConfig) -> Self:
-        """Cross-fit the score, then regress it."""
-        require_both_arms(rows)
-        first = trainer(config.base, rows.matrix, categorical=rows.categorical)
-        scored = doubly_robust_scores(
-            rows, config=config.base, n_folds=config.n_folds, seed=config.seed, shared=first
-        )
-        second = trainer(
-            config.effect, rows.matrix, categorical=rows.categorical, monotone=rows.monotone
-        )
-        effect = second.train(scored.effect, kind="continuous")
-        control = first.train(
-            rows.outcome, kind=rows.kind, rows=~rows.treated, weight=rows.arm_weights()
-        )
-        return cls(config, {"control": control, "effect": effect})
-
-    def predict(self, matrix: FloatArray) -> FloatArray:
-        """Uplift per row, shape (n_rows,)."""
-        return self.models["effect"].predict(matrix)
+    @staticmethod
+    def regression(
+        rows: TrialRows,  # noqa: ARG004 - the score holds all that is needed of them
+        scored: DoublyRobustScores,
+    ) -> tuple[FloatArray, FloatArray | None]:
+        """The score, every row alike."""
+        return scored.effect, None

@@ -39,11 +39,13 @@ class XLearner(ComposedLearner[XLearnerConfig]):
         """Fit outcome models per arm, then effect models per arm on the imputed effects."""
         require_both_arms(rows)
         first = trainer(config.base, rows.matrix, categorical=rows.categorical)
-        second = first
-        if rows.monotone or config.effect != config.base:
-            second = trainer(
-                config.effect, rows.matrix, categorical=rows.categorical, monotone=rows.monotone
-            )
+        second = trainer(
+            config.effect,
+            rows.matrix,
+            categorical=rows.categorical,
+            monotone=rows.monotone,
+            shared=first,
+        )
         weight, treated = rows.arm_weights(), rows.treated
         control, contacted = (
             first.train(rows.outcome, kind=rows.kind, rows=arm, weight=weight)
