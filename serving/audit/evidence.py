@@ -25,7 +25,7 @@ from features.store import Workspace
 from features.tables import CATALOG, EVENTS, EXPOSURES, PERSONS, TIMESTAMP, WATERFALL
 from serving.audit.contacts import ContactHashes, read_contact_hashes
 from serving.audit.identities import Identities
-from serving.audit.person_files import suppressed_persons
+from serving.audit.person_files import SENDS, sends, suppressed_persons
 from serving.audit.published import Published, read_published
 
 SCORE: Final = "score"
@@ -34,10 +34,10 @@ EXPORTS_FILE: Final = "exports.json"
 PRICE_OF: Final = "price_of"
 """Which price an offer states: that of the `catalog`, or the `list` or `sale` price of the feed."""
 
-_PURCHASE: Final = "purchase"
+PURCHASE: Final = "purchase"
 _DECISION_COLUMNS: Final = (
     c.PERSON_ID, c.RANK, c.CONTACT, c.ELIGIBLE, c.ARM, c.PROBABILITY, c.ITEM_ID, c.PRICE, c.EXPECTED_COST, c.REASON_CODES,
-    c.SNAPSHOT_ID,
+    c.SNAPSHOT_ID, c.CHANNEL, c.TARGETED, c.EXPLORED, c.GHOST, c.CHANCE_OF_CONTACT, c.PROPENSITY,
 )  # fmt: skip
 _OFFERS: Final = pa.schema(
     {c.FILE: pa.string(), c.LINE: pa.int64(), c.PERSON_ID: pa.string(), c.ITEM_ID: pa.string(), c.PRICE: pa.float64(),
@@ -55,7 +55,8 @@ class Facts:
         persons, catalog: of the ingestion that the run read.
         feed: its feed items; None = the project has no feed.
         held_items: ids of items held back.
-        purchases: person, item and time of every purchase before the moment, as far back as the rules look.
+        events: person, item, name and time of what the rules ask about (purchases, and events after which a person is left
+            alone), before the moment and as far back as they look.
     """
 
     as_of: datetime
@@ -63,13 +64,12 @@ class Facts:
     catalog: pa.Table
     feed: pa.Table | None
     held_items: pa.ChunkedArray
-    purchases: pa.Table
+    events: pa.Table
 
-    def since(self, back: timedelta) -> pa.Table:
-        """Purchases from so long before the moment on."""
-        return self.purchases.filter(
-            pc.greater_equal(self.purchases[c.TIME], pa.scalar(self.as_of - back, TIMESTAMP))
-        )
+    def since(self, back: timedelta, name: str = PURCHASE) -> pa.Table:
+        """Events of a name from so long before the moment on."""
+        recent = pc.greater_equal(self.events[c.TIME], pa.scalar(self.as_of - back, TIMESTAMP))
+        return self.events.filter(pc.and_(recent, pc.equal(self.events[c.EVENT_NAME], name)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,8 @@ class Evidence:
         scored: the decisions.
         decisions: the decisions table itself.
         limits: config that scoring recorded.
-        contacts: exposure log of real contacts before the decisions; None = there is none.
+        contacts: person, time and channel of every real contact before the decisions, in all logs; None = there is no log,
+            or one is not at hand.
         exported: the export made from the decisions; None = there is none.
         files: its files.
         told: its exports.json.
@@ -158,13 +159,12 @@ def gather(
         .select(_OFFERS.names),
         waterfall=scored.read(WATERFALL),
     )
-    simulated = workspace.stored(SIMULATE, scored.manifest["inputs"].get(SIMULATE))
     left = None if exported is None else _exported(workspace, exported, folder, limits)
     return Evidence(
         scored=side,
         decisions=decisions,
         limits=limits,
-        contacts=None if simulated is None else _contacts(simulated, facts.as_of),
+        contacts=_contacts(workspace, scored, folder, as_of=facts.as_of),
         exported=None if left is None else left[0],
         files=() if left is None else left[1],
         told={} if exported is None else exported.json(EXPORTS_FILE),
@@ -220,11 +220,7 @@ def _files(run: Run) -> Iterator[Published]:
 def _facts(workspace: Workspace, run: Run, limits: Mapping[str, Any]) -> Facts:
     ingested = _ingested(workspace, run)
     as_of = datetime.fromisoformat(run.manifest["inputs"][c.AS_OF])
-    eligibility = limits["eligibility"]
-    back = max(
-        timedelta(hours=eligibility["recent_purchase_hours"]),
-        timedelta(days=eligibility["just_bought_days"]),
-    )
+    asked = _asked(limits["eligibility"])
     held = stored(ingested, ITEM_SUPPRESSIONS)
     return Facts(
         as_of=as_of,
@@ -232,14 +228,23 @@ def _facts(workspace: Workspace, run: Run, limits: Mapping[str, Any]) -> Facts:
         catalog=ingested.read(CATALOG),
         feed=stored(ingested, FEED_ITEMS),
         held_items=pa.chunked_array([], pa.string()) if held is None else held[c.ITEM_ID],
-        purchases=pq.read_table(
+        events=pq.read_table(
             ingested.path / f"{EVENTS.name}.parquet",
-            columns=[c.PERSON_ID, c.ITEM_ID, c.TIME],
-            filters=(pc.field(c.EVENT_NAME) == _PURCHASE)
-            & (pc.field(c.TIME) >= pa.scalar(as_of - back, TIMESTAMP))
+            columns=[c.PERSON_ID, c.ITEM_ID, c.EVENT_NAME, c.TIME],
+            filters=pc.field(c.EVENT_NAME).isin(list(asked))
+            & (pc.field(c.TIME) >= pa.scalar(as_of - max(asked.values()), TIMESTAMP))
             & (pc.field(c.TIME) < pa.scalar(as_of, TIMESTAMP)),
         ),
     )
+
+
+def _asked(eligibility: Mapping[str, Any]) -> dict[str, timedelta]:
+    """How far back the rules look at events of each name."""
+    hours = timedelta(hours=eligibility["recent_purchase_hours"])
+    asked = {PURCHASE: max(hours, timedelta(days=eligibility["just_bought_days"]))}
+    for name, days in eligibility.get("quiet_days", {}).items():
+        asked[name] = max(asked.get(name, timedelta()), timedelta(days=days))
+    return asked
 
 
 def _ingested(workspace: Workspace, run: Run) -> Run:
@@ -255,11 +260,26 @@ def _ingested(workspace: Workspace, run: Run) -> Run:
     return found
 
 
-def _contacts(simulated: Run, as_of: datetime) -> pa.Table:
-    """Contacts that were really made before a moment: no ghosts."""
-    log = simulated.read(EXPOSURES)
-    before = pc.less(log[c.TIME], pa.scalar(as_of, TIMESTAMP))
-    return log.filter(pc.and_not(before, log[c.GHOST]))
+def _contacts(
+    workspace: Workspace, scored: Run, folder: Path | None, *, as_of: datetime
+) -> pa.Table | None:
+    """Contacts that were really made before a moment: no ghosts, whatever the channel."""
+    limits = scored.manifest["config"]["frequency"]
+    simulated = workspace.stored(SIMULATE, scored.manifest["inputs"].get(SIMULATE))
+    names = limits.get("logs", ())
+    tables = []
+    if simulated is not None and limits.get("recorded", True):
+        log = simulated.read(EXPOSURES)
+        tables.append(log.filter(pc.invert(log[c.GHOST])).select(SENDS.names))
+    if names and folder is None:
+        return None
+    if names and folder is not None:
+        identities = Identities.of(_ingested(workspace, scored))
+        tables.append(sends([folder / name for name in names], identities))
+    if not tables:
+        return None
+    made = pa.concat_tables(tables)
+    return made.filter(pc.less(made[c.TIME], pa.scalar(as_of, TIMESTAMP)))
 
 
 def _select(table: pa.Table, names: tuple[str, ...], run: Run) -> pa.Table:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from datetime import timedelta
-from typing import Final
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -19,39 +21,45 @@ from serving.audit.evidence import Evidence, Side
 
 _HELD_OUT: Final = "holdout"
 _HELD_OUT_NOW: Final = "policy_holdout"
-_TARGETABLE: Final = "targetable"
-_CONTACTED: Final = ("contacted", "explored")
+_FREE: Final = "targetable"
+_SAID: Final = pa.array(["contacted", "explored"])
+"""Reasons of contacts: by the policy, and by lot."""
+
 _HEX_DIGITS: Final = 16
 _DROPPED_BITS: Final = 11
 _RESOLUTION: Final = 2.0**53
+_ROUNDING: Final = 1e-9
 
 
 def _holdout(evidence: Evidence) -> Found:
     """By the recorded arm, and by the hash, whatever was recorded."""
     rows = evidence.decisions
-    recorded = rows.filter(pc.not_equal(rows[c.ARM], _TARGETABLE))[c.PERSON_ID]
+    kept_out = pc.is_in(rows[c.ARM], value_set=pa.array([_HELD_OUT, _HELD_OUT_NOW]))
+    recorded = rows.filter(kept_out)[c.PERSON_ID]
     found = Found()
     for side in evidence.sides:
-        drawn = _held_by_hash(side.targeted, evidence)
+        drawn = _arms(side.targeted, evidence)[0] != _FREE
         found += bad_rows(side.targeted, drawn | among(side.targeted[c.PERSON_ID], recorded))
     return found
 
 
 def _arm(evidence: Evidence) -> Found:
-    """The recorded arm and its probability are those that salt and share give."""
-    holdout, named = evidence.limits["holdout"], evidence.scored.named
-    share, this_time = holdout["share"], holdout["policy_share"]
-    held = _held_by_hash(named, evidence)
-    salt = f"{holdout['salt']}|policy|{evidence.scored.facts.as_of.isoformat()}"
-    rests = ~held & (_draws(named[c.PERSON_ID].to_pylist(), salt) < this_time)
-    first = evidence.decisions.filter(pc.equal(evidence.decisions[c.RANK], 1))
-    arm = np.select([held, rests], [_HELD_OUT, _HELD_OUT_NOW], _TARGETABLE)
-    expected = np.select(
-        [held, rests], [share, (1 - share) * this_time], (1 - share) * (1 - this_time)
-    )
-    other_arm = first[c.ARM].to_numpy().astype(str) != arm
-    other_chance = ~np.isclose(first[c.PROBABILITY].to_numpy(), expected, rtol=0, atol=1e-12)
-    return bad_rows(named, other_arm | other_chance)
+    """The recorded arm and its probability are those that salt and shares give."""
+    arm, chance = _arms(evidence.scored.named, evidence)
+    first = _first(evidence)
+    other_arm = first[c.ARM].to_numpy() != arm
+    other_chance = np.abs(first[c.PROBABILITY].to_numpy() - chance) > _ROUNDING
+    return bad_rows(evidence.scored.named, other_arm | other_chance)
+
+
+def _chances(evidence: Evidence) -> Found:
+    """The chance of what was done follows from the chance of a contact: without it the next training set is wrong."""
+    first = _first(evidence)
+    contact = first[c.CONTACT].to_numpy()
+    chance, done = first[c.CHANCE_OF_CONTACT].to_numpy(), first[c.PROPENSITY].to_numpy()
+    of_contact = (done > 0) & (done <= chance + _ROUNDING)
+    of_none = np.abs(done - (1 - chance)) <= _ROUNDING
+    return bad_rows(evidence.scored.named, ~np.where(contact, of_contact, of_none))
 
 
 def _consent(evidence: Evidence) -> Found:
@@ -104,28 +112,53 @@ def _recent_purchaser(evidence: Evidence) -> Found:
     return found
 
 
+def _quiet(evidence: Evidence) -> Found:
+    """After a refund, a support case and the like a person is left alone for some days."""
+    found = Found()
+    for name, days in evidence.limits["eligibility"].get("quiet_days", {}).items():
+        rows = evidence.scored.targeted
+        events = evidence.scored.facts.since(timedelta(days=days), name)
+        found += bad_rows(rows, among(rows[c.PERSON_ID], events[c.PERSON_ID]))
+    return found
+
+
 def _frequency(evidence: Evidence) -> Found:
-    """Contacts counted again from the exposure log."""
-    if evidence.contacts is None:
-        return Found(unchecked="there is no exposure log: caps are not enforced")
-    limits, rows = evidence.limits["frequency"], evidence.scored.targeted
-    since = evidence.scored.facts.as_of - timedelta(days=limits["window_days"])
-    log = evidence.contacts
+    """Contacts of every cap's window counted again from the logs; a cap of one channel binds contacts by that channel."""
+    limits, log = evidence.limits["frequency"], evidence.contacts
+    if log is None:
+        away = "the send logs lie in the project folder: audit the project"
+        return Found(unchecked=away if limits.get("logs") else "there is no exposure log: caps are not enforced")  # fmt: skip
+    first = _first(evidence)
+    contact, channel = first[c.CONTACT].to_numpy(), first[c.CHANNEL]
+    over = np.zeros(first.num_rows, np.bool_)
+    for cap in ({**limits, c.CHANNEL: None}, *limits.get("caps", ())):
+        full = pa.chunked_array([_full(log, evidence.scored.facts.as_of, cap)], pa.string())
+        bound = contact & (
+            True if cap[c.CHANNEL] is None else mask_of(pc.equal(channel, cap[c.CHANNEL]))
+        )
+        over |= bound & among(first[c.PERSON_ID], full)
+    return bad_rows(evidence.scored.named, over)
+
+
+def _full(log: pa.Table, as_of: datetime, cap: Mapping[str, Any]) -> list[str]:
+    """Persons who had as many contacts as a cap allows."""
+    since = as_of - timedelta(days=cap["window_days"])
     recent = log.filter(pc.greater_equal(log[c.TIME], pa.scalar(since, TIMESTAMP)))
+    if cap[c.CHANNEL] is not None:
+        recent = recent.filter(pc.equal(recent[c.CHANNEL], cap[c.CHANNEL]))
     counts = Counter(recent[c.PERSON_ID].to_pylist())
-    full = [person for person, count in counts.items() if count >= limits["max_contacts"]]
-    return bad_rows(rows, among(rows[c.PERSON_ID], pa.chunked_array([full], pa.string())))
+    return [person for person, count in counts.items() if count >= cap["max_contacts"]]
 
 
 def _verdict(evidence: Evidence) -> Found:
-    """A contact is of somebody eligible and says so; nobody else is said to be contacted."""
-    first = evidence.decisions.filter(pc.equal(evidence.decisions[c.RANK], 1))
-    contact = first[c.CONTACT].to_numpy()
+    """A contact is of somebody eligible whom the policy or a lot chose, and says so; nobody else is said to be contacted."""
+    first = _first(evidence)
+    contact, eligible = first[c.CONTACT].to_numpy(), first[c.ELIGIBLE].to_numpy()
+    explored, targeted = first[c.EXPLORED].to_numpy(), first[c.TARGETED].to_numpy()
     reason = pc.list_element(pc.split_pattern(first[c.REASON_CODES], ";", max_splits=1), 0)
-    said = pc.is_in(reason, value_set=pa.array(_CONTACTED)).to_numpy().astype(np.bool_)
-    return bad_rows(
-        evidence.scored.named, (contact != said) | (contact & ~first[c.ELIGIBLE].to_numpy())
-    )
+    said = mask_of(pc.is_in(reason, value_set=_SAID))
+    odd = (contact != said) | (contact & ~(eligible & (explored | targeted)))
+    return bad_rows(evidence.scored.named, odd | (contact & first[c.GHOST].to_numpy()))
 
 
 def _not_decided(evidence: Evidence) -> Found:
@@ -137,15 +170,30 @@ def _not_decided(evidence: Evidence) -> Found:
 
 def among(values: pa.ChunkedArray, wanted: pa.ChunkedArray) -> BoolArray:
     """Whether each value is one of those wanted; null is none."""
-    chosen = pc.drop_null(wanted.combine_chunks())
-    found: BoolArray = pc.is_in(values, value_set=chosen).to_numpy().astype(np.bool_)
+    return mask_of(pc.is_in(values, value_set=pc.drop_null(wanted.combine_chunks())))
+
+
+def mask_of(flags: pa.ChunkedArray) -> BoolArray:
+    """Arrow flags as a mask; null is false."""
+    found: BoolArray = pc.fill_null(flags, False).to_numpy().astype(np.bool_)
     return found
 
 
-def _held_by_hash(rows: pa.Table, evidence: Evidence) -> BoolArray:
+def _first(evidence: Evidence) -> pa.Table:
+    """The first row of each person's decision, in the order of `named`."""
+    return evidence.decisions.filter(pc.equal(evidence.decisions[c.RANK], 1))
+
+
+def _arms(rows: pa.Table, evidence: Evidence) -> tuple[npt.NDArray[np.str_], FloatArray]:
+    """Arm of each row's person and the chance of that arm, drawn again from the salt."""
     holdout = evidence.limits["holdout"]
-    held: BoolArray = _draws(rows[c.PERSON_ID].to_pylist(), holdout["salt"]) < holdout["share"]
-    return held
+    persons, salt, share = rows[c.PERSON_ID].to_pylist(), holdout["salt"], holdout["share"]
+    moment = evidence.scored.facts.as_of.isoformat()
+    always = _draws(persons, salt) < share
+    now = _draws(persons, f"{salt}|policy|{moment}") < holdout["policy_share"]
+    arm = np.where(always, _HELD_OUT, np.where(now, _HELD_OUT_NOW, _FREE))
+    others = np.where(now, holdout["policy_share"], 1 - holdout["policy_share"])
+    return arm, np.where(always, share, (1 - share) * others)
 
 
 def _draws(persons: list[str], salt: str) -> FloatArray:
@@ -178,6 +226,12 @@ CHECKS: Final = (
         _arm,
     ),
     Check(
+        "chances",
+        "the recorded chance of what was done follows from the chance of a contact",
+        "Do not train on these decisions: run 'retarget score' again and report this as a defect.",
+        _chances,
+    ),
+    Check(
         "consent",
         "whoever is contacted, and whoever a file names, had agreed to personalised advertising",
         "Do not upload; run 'retarget score' and 'retarget export' again on the consent of now.",
@@ -206,6 +260,12 @@ CHECKS: Final = (
         "nobody who bought within the campaign's hours is contacted",
         "Run 'retarget score' and 'retarget export' again.",
         _recent_purchaser,
+    ),
+    Check(
+        "quiet_days",
+        "nobody is contacted in the quiet days after a refund, a support case and the like",
+        "Run 'retarget score' again.",
+        _quiet,
     ),
     Check(
         "frequency_cap",

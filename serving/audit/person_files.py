@@ -1,4 +1,4 @@
-"""Lists of persons that the client gives as files: suppression lists and contacts, every row of them."""
+"""Lists of persons that the client gives as files: suppression lists, contacts, send logs, every row of them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from features.files.delimited import read_delimited
 from features.files.opening import FileLimits, open_bytes
 from features.files.rejects import RejectLog
 from features.run import read_parquet
+from features.tables import TIMESTAMP
 from serving.audit.identities import Identities
 
 Row = dict[str, str]
 
-_ALWAYS: Final = ""
+SENDS: Final = pa.schema({c.PERSON_ID: pa.string(), c.TIME: TIMESTAMP, c.CHANNEL: pa.string()})
+"""Columns of contacts that were made."""
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -64,10 +66,28 @@ def suppressed_persons(
     return frozenset(person_of(row, identities) for row in rows if _in_force(row, as_of))
 
 
+def sends(paths: list[Path], identities: Identities) -> pa.Table:
+    """Person, time and channel of every send of other systems' logs.
+
+    Raises:
+        InputError: a log cannot be read whole.
+    """
+    found = [
+        {
+            c.PERSON_ID: person_of(row, identities),
+            c.TIME: parse_moment(row.get(c.TIME, "").replace(" ", "T")),
+            c.CHANNEL: row.get(c.CHANNEL, ""),
+        }
+        for path in paths
+        for row in read_rows(path)
+    ]
+    return pa.Table.from_pylist(found, schema=SENDS)
+
+
 def _in_force(row: Row, as_of: datetime) -> bool:
     """A date that cannot be read does not end a suppression."""
-    starts = parse_moment(row.get(c.STARTS, _ALWAYS))
-    ends = parse_moment(row.get(c.ENDS, _ALWAYS))
+    starts = parse_moment(row.get(c.STARTS, ""))
+    ends = parse_moment(row.get(c.ENDS, ""))
     return (starts is None or starts <= as_of) and (ends is None or as_of < ends)
 
 

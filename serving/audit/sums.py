@@ -27,13 +27,19 @@ _COUNTED: Final = ("bid_inputs", "item_lists", "meta_audience")
 
 
 def _budget(evidence: Evidence) -> Found:
-    rows = evidence.decisions
+    """Of all contacts, and of those by lot within their share."""
+    rows, limits = evidence.decisions, evidence.limits
     first = rows.filter(pc.and_(pc.equal(rows[c.RANK], 1), rows[c.CONTACT]))
-    spent = float(np.sum(first[c.EXPECTED_COST].to_numpy()))
-    amount = evidence.limits["budget"]["amount"]
-    if spent <= amount * (1 + _ROUNDING):
-        return Found()
-    return Found(1, (Bad(_file(evidence.scored, "decisions.parquet"), None, f"contacts cost {spent:.2f}, budget {amount:.2f}"),))  # fmt: skip
+    by_lot = first.filter(first[c.EXPLORED])
+    amount = limits["budget"]["amount"]
+    within = (("contacts", first, amount), ("contacts by lot", by_lot, amount * limits["exploration"]["share"]))  # fmt: skip
+    place = _file(evidence.scored, "decisions.parquet")
+    return bad_places(
+        Bad(place, None, f"{what} cost {cost:.2f}, their budget is {budget:.2f}")
+        for what, contacts, budget in within
+        if (cost := float(np.sum(contacts[c.EXPECTED_COST].to_numpy())))
+        > budget + _ROUNDING * amount
+    )
 
 
 def _waterfalls(evidence: Evidence) -> Found:

@@ -27,7 +27,7 @@ def holdout(bench):
     """A held-out person takes the place of one who was to be contacted."""
     bench.decisions_only()
     rows = bench.decisions()
-    held = rows[(rows[c.ARM] == "holdout") & rows[c.ELIGIBLE]][c.PERSON_ID].iloc[0]
+    held = rows[(rows[c.ARM] == "holdout") & (rows[c.CHANCE_OF_CONTACT] > 0)][c.PERSON_ID].iloc[0]
     freed = bench.contacted()[0]
 
     def change(table):
@@ -35,7 +35,10 @@ def holdout(bench):
             if row[c.PERSON_ID] in {held, freed}:
                 contact = row[c.PERSON_ID] == held
                 reason = "contacted" if contact else "budget_spent"
-                row[c.CONTACT] = contact
+                chance = row[c.CHANCE_OF_CONTACT]
+                row[c.CONTACT] = row[c.TARGETED] = contact
+                row[c.GHOST] = False
+                row[c.PROPENSITY] = chance if contact else 1 - chance
                 row[c.REASON_CODES] = f"{reason};{row[c.REASON_CODES].partition(';')[2]}"
 
     bench.rows(SCORE, "decisions", change)
@@ -88,12 +91,14 @@ def just_bought(bench):
     purchase(bench, item=rows[rows[c.PERSON_ID] == bench.contacted()[0]][c.ITEM_ID].iloc[0], before=49 * HOUR)  # fmt: skip
 
 
-def purchase(bench, *, item, before):
+def purchase(bench, *, item, before, name="purchase"):
     who, time = bench.contacted()[0], bench.project.config.as_of - before
 
     def change(table):
         row = next(row for row in table if row[c.PERSON_ID] == who and row[c.EVENT_NAME] == "purchase")  # fmt: skip
-        table.append({**row, c.EVENT_ID: "planted", c.ITEM_ID: item, c.TIME: time})
+        table.append(
+            {**row, c.EVENT_ID: "planted", c.ITEM_ID: item, c.EVENT_NAME: name, c.TIME: time}
+        )
 
     bench.rows(INGEST, "events", change)
 
@@ -108,13 +113,36 @@ def frequency_cap(bench):
     bench.rows(SIMULATE, "exposures", change)
 
 
+def frequency_cap_of_a_channel(bench):
+    who, as_of = bench.contacted()[0], bench.project.config.as_of
+    rows = bench.decisions()
+    assert set(rows[rows[c.CONTACT]][c.CHANNEL]) == {"display"}
+
+    def change(table):
+        for number in range(2):
+            table.append({**table[0], c.EXPOSURE_ID: f"planted{number}", c.PERSON_ID: who, c.GHOST: False, c.TIME: as_of - HOUR, c.CHANNEL: "display"})  # fmt: skip
+
+    bench.rows(SIMULATE, "exposures", change)
+
+
+def quiet_days(bench):
+    purchase(bench, item="1059999", before=29 * 24 * HOUR, name="refund")
+
+
+def chances(bench):
+    def change(table):
+        next(row for row in table if row[c.CONTACT])[c.PROPENSITY] = 1.0
+
+    bench.rows(SCORE, "decisions", change)
+
+
 def verdict(bench):
     who = bench.contacted()[0]
 
     def change(table):
         for row in table:
             if row[c.PERSON_ID] == who:
-                row[c.REASON_CODES] = row[c.REASON_CODES].replace("contacted", "budget_spent")
+                row[c.REASON_CODES] = f"budget_spent;{row[c.REASON_CODES].partition(';')[2]}"
 
     bench.decisions_only().rows(SCORE, "decisions", change)
 
@@ -288,6 +316,9 @@ MUTANTS = {
     suppression: "suppression",
     recent_purchaser: "recent_purchaser",
     frequency_cap: "frequency_cap",
+    frequency_cap_of_a_channel: "frequency_cap",
+    quiet_days: "quiet_days",
+    chances: "chances",
     verdict: "verdict",
     not_decided: "not_decided",
     snapshot: "snapshot",

@@ -21,6 +21,7 @@ from serving.audit.audit import RESULT, audit_project
 from serving.plans import plan_export, plan_score
 from serving.score import SCORE
 
+DISPLAY_CAP = "{max_contacts: 2, window_days: 1, channel: display}"
 EXPORTS = """
 kind: exports
 contacts: {file: contacts.csv, calling_code: "1"}
@@ -58,7 +59,10 @@ def published(finished_project, tmp_path_factory):
     project = Project(folder)
     write_lists(folder, project.workspace.current(INGEST).read(PERSONS)[c.PERSON_ID].to_pylist())
     campaign = folder / "campaign.yaml"
-    campaign.write_text(campaign.read_text().replace("just_bought_days: 2", "just_bought_days: 7"))
+    limits = campaign.read_text().replace("just_bought_days: 2", "just_bought_days: 7, quiet_days: {refund: 30}")  # fmt: skip
+    campaign.write_text(
+        limits.replace("max_contacts: 3", f"max_contacts: 3, caps: [{DISPLAY_CAP}]")
+    )
     for plan in (plan_score(campaign, []), plan_export(folder / "exports.yaml", [])):
         for job in plan.jobs:
             job.carry_out()
