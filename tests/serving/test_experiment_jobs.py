@@ -1,14 +1,13 @@
 """`retarget design` and `retarget measure` on flat tables: planned before any data is read, gates end with 1."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
 from features.errors import GateError
+from serving.cli import app
 from serving.experiment_jobs import plan_design, plan_measure
 
 MEASURE = """\
@@ -38,7 +37,8 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_measure_shows_the_headline(folder):
+def test_measure_shows_the_headline(folder, monkeypatch):
+    monkeypatch.setattr("training.experiments.measure_run.track_run", lambda *_, **__: None)
     plan = plan_measure(folder / "measure.yaml", ["primary=[visit]"])
     (job,) = plan.jobs
     figures = job.carry_out().manifest["figures"]
@@ -66,9 +66,6 @@ def test_design_tells_a_line_per_plan(folder):
 
 def test_the_command_line_knows_both(folder):
     for command in ("measure", "design"):
-        answer = subprocess.run(
-            [sys.executable, "-c", "from serving.cli import main; main()", command, str(folder / f"{command}.yaml"), "--dry-run"],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert answer.returncode == 0, answer.stderr
-        assert f"[1/1] {command}" in answer.stdout
+        answer = CliRunner().invoke(app, [command, str(folder / f"{command}.yaml"), "--dry-run"])
+        assert answer.exit_code == 0, answer.output
+        assert f"[1/1] {command}" in answer.output

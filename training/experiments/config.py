@@ -7,7 +7,9 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from features.config import BaseConfig
+from training.experiments.attribution import AttributionConfig
 from training.experiments.data_config import ExperimentHistories, ExperimentTable
+from training.experiments.funnel import FunnelConfig
 from training.uplift.base_models.linear import LinearConfig
 from training.uplift.base_models.registry import BaseModelConfig
 
@@ -106,6 +108,12 @@ class MeasureConfig(BaseConfig):
     """Rows at which the test was planned to end, both arms; with `data.day` every day then has an interval that holds
     however often one looks."""
 
+    attribution: AttributionConfig | None = None
+    """What attribution rules would credit, shown beside the increment."""
+
+    funnel: FunnelConfig | None = None
+    """The first primary outcome by intent tier and by number of impressions."""
+
     seed: int = Field(default=0, ge=0)
     """Of the folds."""
 
@@ -132,7 +140,18 @@ class MeasureConfig(BaseConfig):
             if isinstance(outcome, RatioOutcome | IncrementalRatioOutcome):
                 for column in (outcome.numerator, outcome.denominator):
                     found.setdefault(column, "continuous")
+        if self.attribution is not None:
+            flags = (self.attribution.conversion, self.attribution.clicked, self.attribution.viewed)
+            found |= {name: "binary" for name in flags if name is not None}
+        if self.funnel is not None and self.funnel.frequency is not None:
+            found.setdefault(self.funnel.frequency, "continuous")
         return found
+
+    @property
+    def known_columns(self) -> list[str]:
+        """Columns of attribution and funnel that may be missing in a row."""
+        found = [] if self.attribution is None else [self.attribution.days_to_conversion]
+        return found if self.funnel is None else [*found, self.funnel.tier]
 
     @property
     def before_columns(self) -> dict[str, str]:

@@ -72,7 +72,8 @@ class ExperimentHistories(ArmsConfig):
     """A randomised campaign on a project's own histories: a row per person and assignment, clustered by person.
 
     Its outcomes are `visits`, `conversion`, `revenue`, `margin`, `new_customer` and `returning_customer` (conversions of
-    persons without, and with, an order before the assignment), and `cost` of the exposures.
+    persons without, and with, an order before the assignment), and `cost` of the exposures. Beside the features there are
+    `impressions` (with ghosts), `days_to_conversion`, and `bought`: last week, last four weeks, or earlier.
     """
 
     kind: Literal["project"]

@@ -22,6 +22,7 @@ from features.steps.simulate import SIMULATE
 from features.store import Workspace
 from features.tables import ASSIGNMENTS, EXPOSURES, OUTCOMES, REJECTS
 from features.training_sets.uplift import KEYS, uplift_set
+from training.experiments.attribution import Attributed
 from training.experiments.config import MeasureConfig
 from training.experiments.data_config import ExperimentHistories, ExperimentTable
 from training.experiments.measurement import Measurement, measure_experiment
@@ -32,7 +33,9 @@ from training.tracking import TRACKED, track_run
 EXPERIMENT_STEP: Final = "measure-experiment"
 LIFT: Final = "lift.json"
 _NEW, _RETURNING, _EXPOSED = "new_customer", "returning_customer", "exposed"
+_IMPRESSIONS, _TIER = "impressions", "bought"
 _EXPERIMENTS: Final = "experiments"
+_SIMULATED: Final = "The histories are the project's; the campaign is simulated: its assignment, exposures and effects were laid over them."
 
 
 def measure_flat(config: MeasureConfig, data: ExperimentTable, *, folder: Path) -> Run:
@@ -105,6 +108,7 @@ def measure_project(project: Project, config: MeasureConfig, data: ExperimentHis
         content=config.model_copy(update={"workspace": ""}),
         inputs={FEATURES: built.run_id, SIMULATE: simulated.run_id},
         tracking_project=project.config.name,
+        notice=_SIMULATED,
     )
 
 
@@ -112,9 +116,14 @@ def campaign_table(built: Run, simulated: Run, experiment: str) -> pa.Table:
     """A campaign as one table: features as of each assignment, outcomes after it, exposures and their cost."""
     assignments = simulated.read(ASSIGNMENTS)
     chosen = assignments.filter(pc.equal(assignments[c.EXPERIMENT_ID], experiment))
-    table = uplift_set(chosen, simulated.read(OUTCOMES), load_histories(built)).to_pandas()
+    outcomes = simulated.read(OUTCOMES)
+    table = uplift_set(chosen, outcomes, load_histories(built)).to_pandas()
+    late = outcomes.select([*KEYS, c.DAYS_TO_CONVERSION]).to_pandas()
+    table = table.merge(late, on=list(KEYS), how="left", validate="one_to_one")
     exposures = simulated.read(EXPOSURES).to_pandas().rename(columns={c.TIME: c.ASSIGNED_AT})
-    seen = exposures.groupby(list(KEYS), as_index=False).agg({c.GHOST: "all", c.COST: "sum"})
+    exposures[_IMPRESSIONS] = 1.0
+    how = {c.GHOST: "all", c.COST: "sum", _IMPRESSIONS: "sum"}
+    seen = exposures.groupby(list(KEYS), as_index=False).agg(how)
     table = table.merge(seen, on=list(KEYS), how="left", validate="one_to_one")
     reached = table[c.GHOST].notna().to_numpy()
     ghost = table[c.GHOST].eq(True).to_numpy()
@@ -122,6 +131,12 @@ def campaign_table(built: Run, simulated: Run, experiment: str) -> pa.Table:
     table[_EXPOSED] = (reached & ~ghost).astype(np.float64)
     table[c.GHOST] = reached.astype(np.float64)
     table[c.COST] = table[c.COST].fillna(0.0) * ~ghost
+    table[_IMPRESSIONS] = table[_IMPRESSIONS].fillna(0.0)
+    table[_TIER] = np.select(
+        [table["orders_7d"] > 0, table["orders_28d"] > 0],
+        ["last week", "last four weeks"],
+        "earlier",
+    )
     table[_NEW] = table[c.CONVERSION] * is_new
     table[_RETURNING] = table[c.CONVERSION] * ~is_new
     return pa.Table.from_pandas(table, preserve_index=False)
@@ -136,11 +151,12 @@ def _carry_out(
     content: MeasureConfig,
     inputs: Mapping[str, str],
     tracking_project: str,
+    notice: str = "",
 ) -> Run:
     def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
         rows, judged = experiment_rows(flat, data, config)
         found = measure_experiment(rows, config)
-        stored = {**asdict(found), "design": _declared(content)}
+        stored = {**asdict(found), "design": _declared(content), "notice": notice}
         writer.json(LIFT, stored)
         for name, table in result_tables(found).items():
             writer.parquet(name, table)
@@ -192,6 +208,8 @@ def result_tables(found: Measurement) -> dict[str, pa.Table]:
             "levels": list(map(_flattened, found.levels)),
             "ratios": list(map(_flattened, found.ratios)),
             "segments": list(map(_flattened, found.segments)),
+            "funnel": list(map(_flattened, found.funnel)),
+            "attributed": [_attributed(row) for row in found.attributed],
             "checks": [asdict(check) for check in found.checks],
             "days": days,
         }.items()
@@ -219,6 +237,15 @@ def _flattened(row: Any) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in asdict(row).items():
         flat |= value if isinstance(value, dict) else {name: value}
+    return flat
+
+
+def _attributed(row: Attributed) -> dict[str, Any]:
+    """A rule with its estimates as columns of their own."""
+    flat = asdict(row)
+    for name in ("incremental", "overstatement", "anyway"):
+        part = flat.pop(name)
+        flat |= {f"{name}_{end}": part[end] for end in ("value", "low", "high")}
     return flat
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import stats
 
 from features.arrays import BoolArray, FloatArray
+from training.experiments.attribution import Attributed, attribute
 from training.experiments.config import (
     PREDICTION_FOLDS,
     ContinuousOutcome,
@@ -34,6 +35,7 @@ from training.experiments.exposure import (
     effect_by_ghosts,
     effect_on_exposed,
 )
+from training.experiments.funnel import FunnelCell, Reach, funnel_cells, reach
 from training.experiments.lift import LiftEstimate
 from training.experiments.over_days import DailyEffects, daily_effects
 from training.experiments.prediction import predict_out_of_fold
@@ -152,6 +154,9 @@ class Measurement:
         exposure: by treated arm, where exposures are known.
         segments: by treated arm.
         days: by treated arm, where days are known.
+        attributed: what rules would credit, by treated arm.
+        funnel: cells by treated arm.
+        reach: of every arm, where impressions are counted.
     """
 
     rows: int
@@ -164,6 +169,9 @@ class Measurement:
     exposure: tuple[Exposure, ...]
     segments: tuple[SegmentEffect, ...]
     days: tuple[DailyEffects, ...]
+    attributed: tuple[Attributed, ...]
+    funnel: tuple[FunnelCell, ...]
+    reach: tuple[Reach, ...]
 
 
 def measure_experiment(rows: ExperimentRows, config: MeasureConfig) -> Measurement:
@@ -180,6 +188,8 @@ def measure_experiment(rows: ExperimentRows, config: MeasureConfig) -> Measureme
     exposure: list[Exposure] = []
     segments: list[SegmentEffect] = []
     days: list[DailyEffects] = []
+    attributed: list[Attributed] = []
+    funnel: list[FunnelCell] = []
     for treated in range(1, len(rows.arms)):
         contrast = _Contrast(rows, treated, config)
         for name in _ordered(config):
@@ -191,6 +201,8 @@ def measure_experiment(rows: ExperimentRows, config: MeasureConfig) -> Measureme
         exposure += contrast.exposure()
         segments += contrast.segments()
         days += contrast.days()
+        attributed += contrast.attributed()
+        funnel += contrast.funnel()
     return Measurement(
         rows=len(rows),
         units=len(rows) if rows.cluster is None else len(np.unique(rows.cluster)),
@@ -202,6 +214,9 @@ def measure_experiment(rows: ExperimentRows, config: MeasureConfig) -> Measureme
         exposure=tuple(exposure),
         segments=tuple(_with_false_discovery(segments)),
         days=tuple(days),
+        attributed=tuple(attributed),
+        funnel=tuple(funnel),
+        reach=tuple(_reach(rows, config)),
     )
 
 
@@ -276,6 +291,38 @@ class _Contrast:
                 planned_rows=self.config.planned_rows,
             )
         ]
+
+    def attributed(self) -> list[Attributed]:
+        rule, days = self.config.attribution, self.all.days_to_conversion
+        if rule is None or days is None:
+            return []
+        flags = {
+            name: None if column is None else self.all.numbers[column][self.kept] == 1
+            for name, column in (("clicked", rule.clicked), ("viewed", rule.viewed))
+        }
+        return attribute(
+            self.rows,
+            treated=self.treated,
+            converted=self.all.numbers[rule.conversion][self.kept] == 1,
+            days=days[self.kept],
+            config=rule,
+            **flags,
+        )
+
+    def funnel(self) -> list[FunnelCell]:
+        values, config, tier = self._first_primary(), self.config.funnel, self.all.tier
+        if config is None or tier is None or values is None:
+            return []
+        counted = None if config.frequency is None else self.all.numbers[config.frequency]
+        return funnel_cells(
+            values,
+            self.rows,
+            treated=self.treated,
+            outcome=self.config.primary[0],
+            tier=np.asarray(tier)[self.kept].tolist(),
+            frequency=None if counted is None else counted[self.kept],
+            config=config,
+        )
 
     def _segment(
         self, name: str, level: str, inside: BoolArray, values: FloatArray
@@ -381,6 +428,16 @@ def _levels(rows: ExperimentRows, config: MeasureConfig) -> list[ArmLevel]:
                 level = arm_level(top, bottom, inside, everybody)
                 found.append(ArmLevel(arm, name, getattr(outcome, "unit", ""), level))
     return found
+
+
+def _reach(rows: ExperimentRows, config: MeasureConfig) -> list[Reach]:
+    if config.funnel is None or config.funnel.frequency is None:
+        return []
+    counted = rows.numbers[config.funnel.frequency]
+    return [
+        reach(name, counted[rows.arm == place], config.funnel.at_least)
+        for place, name in enumerate(rows.arms)
+    ]
 
 
 def _with_holm(effects: Sequence[OutcomeEffect]) -> list[OutcomeEffect]:

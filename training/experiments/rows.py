@@ -37,6 +37,8 @@ class ExperimentRows:
         unit: code of what was randomised, shape (n_rows,); None where it is not named.
         day: days since the first day, shape (n_rows,); None where it is not named.
         exposed, would_be_exposed: shape (n_rows,); None where it is not named.
+        tier: intent tier of each row, shape (n_rows,); None where it is not named.
+        days_to_conversion: NaN where there was none, shape (n_rows,); None where it is not named.
         seconds_to_exposure: from assignment to exposure, NaN where there was none, shape (n_rows,); None as above.
         source: file or table, for messages.
     """
@@ -54,6 +56,8 @@ class ExperimentRows:
     day: FloatArray | None
     exposed: BoolArray | None
     would_be_exposed: BoolArray | None
+    tier: list[str] | None
+    days_to_conversion: FloatArray | None
     seconds_to_exposure: FloatArray | None
     source: str
 
@@ -85,6 +89,7 @@ def experiment_rows(
         *data.covariates,
         *config.before_columns.values(),
         *data.segments,
+        *config.known_columns,
         *(name for name in (data.unit, data.day, data.assigned_at, data.exposed_at) if name),
     ]
     table = FlatTableData(
@@ -127,6 +132,10 @@ def _of_columns(
         day=None if data.day is None else _days(known[data.day], data.day, source),
         exposed=_flag(rows, data.exposed),
         would_be_exposed=_flag(rows, data.would_be_exposed),
+        tier=None if config.funnel is None else _labels(known[config.funnel.tier]),
+        days_to_conversion=None
+        if config.attribution is None
+        else number_values(known[config.attribution.days_to_conversion]),
         seconds_to_exposure=None
         if data.assigned_at is None or data.exposed_at is None
         else 86_400.0

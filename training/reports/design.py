@@ -24,6 +24,7 @@ def design_page(found: Mapping[str, Any]) -> str:
             "sentences": [plan["sentence"] for plan in found["plans"]],
             "declared": f"Outcomes count for {declared['window_days']} days after assignment; at most {declared['max_weeks']} weeks "
             "of assigning.",
+            "notice": "",
             "plots": [],
             "tables": [_plans(found["plans"]), _persons(found["persons_by_week"])],
         },

@@ -12,7 +12,7 @@ from training.reports.experiment_tables import (
     relative,
     result_tables,
 )
-from training.reports.page import number, render_page, trusted_svg
+from training.reports.page import number, percent, render_page, trusted_svg
 
 _ESTIMAND: Final = "Intention to treat: everybody assigned is counted, whether or not the treatment reached them. Intervals are 95 %."
 _MOST_LEVELS: Final = 24
@@ -33,7 +33,11 @@ def experiment_page(found: Mapping[str, Any]) -> str:
             "title": f"What {' and '.join(found['arms'][1:])} changed",
             "lead": f"{number(found['rows'])} assigned rows, {number(found['units'])} independent units, "
             f"compared with '{found['arms'][0]}'. {_ESTIMAND}",
-            "sentences": [_sentence(effect, found["effects"]) for effect in primary],
+            "sentences": [
+                *(_sentence(effect, found["effects"]) for effect in primary),
+                *(_anyway(rule) for rule in found["attributed"] if rule["anyway"]["low"] is not None),
+            ],
+            "notice": found["notice"],
             "declared": _declared(found["design"]),
             "plots": [*_effect_plots(headlines), *_segment_plots(found), *_day_plots(found)],
             "tables": result_tables(found),
@@ -64,6 +68,15 @@ def _whole(effect: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> st
     if effect["cap"] is None or not found:
         return ""
     return f" Values count up to {number(effect['cap'])}; whole: {change(found[0])} ({interval_text(found[0])})."
+
+
+def _anyway(rule: Mapping[str, Any]) -> str:
+    share = rule["anyway"]
+    ends = f"{percent(share['low'], 0)} to {percent(share['high'], 0)}"
+    return (
+        f"Of {number(rule['conversions'])} conversions that {rule['rule']} credits to {rule['treated']}, {percent(share['value'], 0)} would "
+        f"have happened anyway (95 % interval {ends})."
+    )
 
 
 def _declared(design: Mapping[str, Any]) -> str:

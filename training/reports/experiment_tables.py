@@ -24,6 +24,9 @@ def result_tables(found: Mapping[str, Any]) -> list[Table]:
         _levels(found["levels"]),
         _ratios(found["ratios"]),
         *(_exposure(part) for part in found["exposure"]),
+        _attributed(found["attributed"]),
+        _funnel(found["funnel"]),
+        _reach(found["reach"]),
         _segments(found["segments"]),
         *(_days(part) for part in found["days"]),
         _checks(found["checks"]),
@@ -205,6 +208,102 @@ def _exposure(part: Mapping[str, Any]) -> Table:
             for name, value, told in rows
         ],
         "note": "Exposed and unexposed persons are never compared with each other.",
+    }
+
+
+def _attributed(rules: Sequence[Mapping[str, Any]]) -> Table:
+    rows = [
+        {
+            "chosen": False,
+            "cells": [
+                _cell(rule["treated"]),
+                _cell(rule["rule"]),
+                _cell(
+                    number(rule["conversions"]), f"{percent(rule['rate'], 3)} of the treated rows"
+                ),
+                _cell(percent(rule["share_of_conversions"])),
+                _cell(_estimate(rule["incremental"], ""), rule["convention"]),
+                _cell(_quotient(rule["overstatement"]), rule["convention"]),
+                _cell(_share(rule["anyway"]), rule["convention"]),
+            ],
+        }
+        for rule in rules
+    ]
+    return {
+        "title": "What attribution would credit",
+        "head": ["Treated", "Rule", "Credited", "of its conversions", "Incremental per row [95 %]", "Credited over incremental [95 %]",
+                 "Would have happened anyway [95 %]"],
+        "rows": rows,
+        "note": "Rules credit conversions after a click or view, whatever caused them. The increment is the experiment's. Withheld where it is "
+        "not told from 0.",
+    }  # fmt: skip
+
+
+def _quotient(estimate: Mapping[str, Any]) -> str:
+    if estimate["low"] is None:
+        return "withheld"
+    return f"{estimate['value']:.2f} [{estimate['low']:.2f}, {estimate['high']:.2f}]"
+
+
+def _share(estimate: Mapping[str, Any]) -> str:
+    if estimate["low"] is None:
+        return UNKNOWN
+    ends = f"{percent(estimate['low'], 0)}, {percent(estimate['high'], 0)}"
+    return f"{percent(estimate['value'], 0)} [{ends}]"
+
+
+def _funnel(cells: Sequence[Mapping[str, Any]]) -> Table:
+    rows = [
+        {
+            "chosen": cell["frequency"] == "all",
+            "cells": [
+                _cell(cell["treated"]),
+                _cell(cell["tier"]),
+                _cell(cell["frequency"]),
+                _cell(number(cell["n_rows"])),
+                _cell(
+                    _difference(cell["lift"], "continuous"),
+                    "" if cell["lift"] is None else _population(cell["lift"]),
+                ),
+                _cell(
+                    UNKNOWN
+                    if cell["shrunken"] is None
+                    else f"{cell['shrunken']:+.4g} [{cell['shrunken_low']:+.4g}, {cell['shrunken_high']:+.4g}]"
+                ),
+            ],
+        }
+        for cell in cells
+    ]
+    outcome = cells[0]["outcome"] if cells else ""
+    return {
+        "title": f"Funnel: intent tier, impressions and lift of {outcome}",
+        "head": ["Treated", "Tier", "Impressions", "rows", "Difference [95 %]", "Shrunken [95 %]"],
+        "rows": rows,
+        "note": "Impressions count ghost impressions in the control, so both arms of a cell hold the same kind of rows. Shrunken: moved "
+        "towards the mean of all cells as far as the noise of the cell asks for.",
+    }
+
+
+def _reach(arms: Sequence[Mapping[str, Any]]) -> Table:
+    names = sorted({name for arm in arms for name in arm["distribution"]}, key=lambda name: int(name.split()[0]))  # fmt: skip
+    rows = [
+        {
+            "chosen": False,
+            "cells": [
+                _cell(arm["arm"]),
+                _cell(number(arm["rows"])),
+                _cell(f"{number(arm['reached'])} ({percent(arm['reached'] / arm['rows'])})"),
+                _cell(number(arm["mean"], 2)),
+                *(_cell(number(arm["distribution"][name])) for name in names),
+            ],
+        }
+        for arm in arms
+    ]
+    return {
+        "title": "Reach and frequency",
+        "head": ["Arm", "rows", "Reached", "Impressions per reached row", *names],
+        "rows": rows,
+        "note": "Rows by number of impressions; in the control, of ghost impressions.",
     }
 
 

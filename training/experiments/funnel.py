@@ -1,0 +1,205 @@
+"""The funnel report: lift by intent tier and by how often a row was, or would have been, shown the treatment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from pydantic import Field
+
+from features.arrays import BoolArray, FloatArray
+from features.config import BaseConfig
+from training.experiments.effects import ContrastRows
+from training.experiments.lift import LiftEstimate
+from training.metrics.estimates import Z
+
+MINIMUM_ROWS: Final = 30
+"""Rows of a cell in each arm below which it has no estimate."""
+
+
+class FunnelConfig(BaseConfig):
+    """The cells of the funnel report."""
+
+    tier: str
+    """Column of the intent tier, known before assignment."""
+
+    frequency: str | None = None
+    """Column that counts impressions and, in the control, ghost impressions. Impressions that only the treated arm has
+    cannot be compared: without such a column there are tiers alone."""
+
+    at_least: tuple[int, ...] = (0, 1, 2, 4)
+    """First count of each bucket, rising from 0."""
+
+    tiers: tuple[str, ...] = Field(default=())
+    """Order of the tiers; others follow by name."""
+
+
+@dataclass(frozen=True)
+class FunnelCell:
+    """One cell.
+
+    Attributes:
+        treated, outcome: what is measured.
+        tier: level of the tier column.
+        frequency: bucket of impressions, "all" over every bucket.
+        n_rows: of both arms.
+        lift: None with fewer than `MINIMUM_ROWS` rows in an arm.
+        shrunken, shrunken_low, shrunken_high: the effect after moving it towards the mean of all cells, as far as its noise
+            asks for, with its 95 % interval; NaN without a lift.
+    """
+
+    treated: str
+    outcome: str
+    tier: str
+    frequency: str
+    n_rows: int
+    lift: LiftEstimate | None
+    shrunken: float = float("nan")
+    shrunken_low: float = float("nan")
+    shrunken_high: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How often a treatment reached the rows of one arm (in the control: would have).
+
+    Attributes:
+        arm: its name.
+        rows: assigned.
+        reached: with at least one impression.
+        mean: impressions per reached row; NaN where nobody was reached.
+        distribution: rows by bucket of impressions, in order.
+    """
+
+    arm: str
+    rows: int
+    reached: int
+    mean: float
+    distribution: dict[str, int]
+
+
+def funnel_cells(
+    values: FloatArray,
+    rows: ContrastRows,
+    *,
+    treated: str,
+    outcome: str,
+    tier: Sequence[str],
+    frequency: FloatArray | None,
+    config: FunnelConfig,
+) -> list[FunnelCell]:
+    """Lift per tier, and per tier and bucket of impressions, each family shrunken by itself.
+
+    Args:
+        values: outcome, shape (n_rows,).
+        rows: arms.
+        treated: name of the arm.
+        outcome: its name.
+        tier: level of each row.
+        frequency: impressions and ghost impressions, both arms, shape (n_rows,); None = not known.
+        config: cells.
+    """
+    levels = np.asarray(tier, dtype=np.str_)
+    known = [name for name in config.tiers if (levels == name).any()]
+    order = [*known, *(name for name in sorted(set(levels.tolist())) if name not in known)]
+
+    def cell(level: str, name: str, inside: BoolArray) -> FunnelCell:
+        part = rows.subset(inside)
+        large = min(part.treated.sum(), (~part.treated).sum()) >= MINIMUM_ROWS
+        lift = part.lift(values[inside]) if large else None
+        return FunnelCell(treated, outcome, level, name, int(inside.sum()), lift)
+
+    whole = [cell(level, "all", levels == level) for level in order]
+    if frequency is None:
+        return shrink(whole)
+    bucket, names = buckets(frequency, config.at_least)
+    cells = [
+        cell(level, name, (levels == level) & (bucket == place))
+        for level in order
+        for place, name in enumerate(names)
+    ]
+    return [*shrink(whole), *shrink(cells)]
+
+
+def buckets(frequency: FloatArray, at_least: Sequence[int]) -> tuple[np.ndarray, list[str]]:
+    """Bucket of each row, and the buckets' names.
+
+    Example:
+        >>> buckets(np.array([0.0, 1, 3, 9]), (0, 1, 2, 4))[1]
+        ['0', '1', '2 to 3', '4 or more']
+    """
+    ends = [*at_least[1:], None]
+    names = [
+        f"{low} or more" if end is None else str(low) if end == low + 1 else f"{low} to {end - 1}"
+        for low, end in zip(at_least, ends, strict=True)
+    ]
+    return np.searchsorted(np.asarray(at_least[1:]), frequency, side="right"), names
+
+
+def shrink(cells: Sequence[FunnelCell]) -> list[FunnelCell]:
+    """Effects moved towards their mean: b* = m + (b - m) t / (t + se^2), t the variance between cells beyond noise.
+
+    Where cells differ no more than noise would make them, t is 0 and all get the mean. The interval holds the noise of the
+    cell and of the mean, not of t.
+
+    Source: DerSimonian and Laird (1986) for t; Morris (1983), parametric empirical Bayes.
+    """
+    known = [
+        place for place, cell in enumerate(cells) if cell.lift is not None and cell.lift.se > 0
+    ]
+    if not known:
+        return list(cells)
+    lifts = [cell.lift for cell in cells if cell.lift is not None and cell.lift.se > 0]
+    effect = np.array([lift.effect for lift in lifts])
+    noise = np.array([lift.se for lift in lifts]) ** 2
+    between = between_variance(effect, noise)
+    weight = 1 / (between + noise)
+    mean, mean_variance = float(weight @ effect / weight.sum()), float(1 / weight.sum())
+    kept = between / (between + noise)
+    moved = mean + kept * (effect - mean)
+    spread = np.sqrt(kept * noise + (1 - kept) ** 2 * mean_variance)
+    found = list(cells)
+    for place, value, sd in zip(known, moved, spread, strict=True):
+        found[place] = replace(
+            cells[place],
+            shrunken=float(value),
+            shrunken_low=float(value - Z * sd),
+            shrunken_high=float(value + Z * sd),
+        )
+    return found
+
+
+def between_variance(effect: FloatArray, noise: FloatArray) -> float:
+    """Variance of the true effects by the method of moments, never below 0.
+
+    Args:
+        effect: shape (n_cells,).
+        noise: their squared standard errors, shape (n_cells,).
+    """
+    weight = 1 / noise
+    mean = weight @ effect / weight.sum()
+    excess = weight @ (effect - mean) ** 2 - (len(effect) - 1)
+    scale = weight.sum() - (weight**2).sum() / weight.sum()
+    return float(max(0.0, excess / scale)) if scale > 0 else 0.0
+
+
+def reach(arm: str, frequency: FloatArray, at_least: Sequence[int]) -> Reach:
+    """Reach and frequency of one arm.
+
+    Args:
+        arm: its name.
+        frequency: impressions (in the control: ghost impressions) of its rows, shape (n_rows,).
+        at_least: first count of each bucket.
+    """
+    reached = frequency > 0
+    bucket, names = buckets(frequency, at_least)
+    counts = np.bincount(bucket, minlength=len(names))
+    return Reach(
+        arm,
+        len(frequency),
+        int(reached.sum()),
+        float(frequency[reached].mean()) if reached.any() else float("nan"),
+        {name: int(count) for name, count in zip(names, counts, strict=True)},
+    )
