@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ from serving.config import CampaignConfig
 from serving.exports.config import ExportsConfig
 from serving.exports.export import export
 from serving.exports.section import export_lines
+from serving.replays.replay import Replay
 from serving.report import write_report
 from serving.score import score
 from training import steps as models
@@ -137,6 +139,20 @@ def simulate_jobs(project: Project, overlay: OverlayConfig) -> tuple[Job, Job]:
             lambda: write_truth(project, overlay),
             ("rows",),
         ),
+    )
+
+
+def replay_jobs(replay: Replay, weeks: int) -> tuple[Job, ...]:
+    """A made-up store week by week, and the measurement after the last."""
+    shown = ("contacts", "cost", "true_margin")
+    return tuple(
+        Job(
+            f"week {week}" if week < weeks else "outcome",
+            "deliver, learn, decide, contact" if week < weeks else "measure what all weeks changed",
+            partial(replay.week, week),
+            shown if week < weeks else ("lift", "low", "high", "true_lift"),
+        )
+        for week in range(weeks + 1)
     )
 
 

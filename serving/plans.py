@@ -15,6 +15,7 @@ from features.project import PROJECT_FILE, Project
 from features.run import Run
 from features.simulate.overlay import OverlayConfig
 from features.simulate.store.config import StoreConfig
+from features.simulate.store.replay_config import ReplayConfig
 from features.steps.config import FEATURES_FILE, features_config
 from features.store import Workspace
 from serving.audit.audit import workspace_of
@@ -30,6 +31,7 @@ from serving.jobs import (
     ingest_job,
     measure_job,
     promote_job,
+    replay_jobs,
     report_job,
     score_job,
     segments_job,
@@ -41,6 +43,7 @@ from serving.jobs import (
     train_uplift_job,
     training_set_jobs,
 )
+from serving.replays.replay import REPLAY, Replay
 from training.flat_recommender_config import FlatRecommenderConfig
 from training.promotion.config import PROMOTION_FILE, PromotionConfig
 from training.promotion.contests import (
@@ -145,13 +148,22 @@ def plan_features(path: Path, overrides: Sequence[str]) -> Plan:
 
 
 def plan_simulate(path: Path, overrides: Sequence[str]) -> Plan:
-    """The made-up store of a store.yaml, or the campaign overlay of an experiment.yaml."""
+    """The made-up store of a store.yaml, its replay by a replay.yaml, or the campaign overlay of an experiment.yaml."""
+    kind = read_yaml(path).get("kind")
+    if kind == REPLAY:
+        return _replay(path, overrides)
     project = Project(path.parent)
-    if read_yaml(path).get("kind") == STORE:
+    if kind == STORE:
         store = load_config(StoreConfig, path, overrides=overrides)
         return Plan(project.workspace, (store_job(project, store),))
     overlay = load_config(OverlayConfig, path, overrides=overrides)
     return Plan(project.workspace, simulate_jobs(project, overlay))
+
+
+def _replay(path: Path, overrides: Sequence[str]) -> Plan:
+    config = load_config(ReplayConfig, path, overrides=overrides)
+    replay = Replay(path.parent, config, _overrides_by_file(config.overrides))
+    return Plan(replay.workspace, replay_jobs(replay, config.world.weeks))
 
 
 def plan_train(path: Path, overrides: Sequence[str]) -> Plan:

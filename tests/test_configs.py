@@ -11,6 +11,7 @@ from features.erasure.request import ErasureConfig
 from features.project import ProjectConfig
 from features.simulate.overlay import OverlayConfig
 from features.simulate.store.config import StoreConfig
+from features.simulate.store.replay_config import ReplayConfig
 from features.steps.config import FeaturesConfig
 from serving.config import CampaignConfig
 from serving.exports.config import ExportsConfig
@@ -27,6 +28,7 @@ CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
 BY_KIND = {
     "overlay": OverlayConfig,
     "store": StoreConfig,
+    "replay": ReplayConfig,
     "recommender": RecommenderTrainingConfig,
     "flat_recommender": FlatRecommenderConfig,
     "uplift": UpliftTrainingConfig,

@@ -50,7 +50,7 @@ def simulate_store(workspace: Workspace, config: StoreConfig) -> Run:
             (files / "events").mkdir(parents=True)
             truth.mkdir()
             planted = _write_events(files / "events", truth, shelf, config)
-            faulty = _faulty(shelf, config)
+            faulty = faulty_items(shelf, config)
             planted["feed_errors"] = int((faulty & in_feed(shelf, config)).sum())
             write_text(files / "feed.tsv", feed_lines(shelf, config, faulty=faulty))
             _write(truth / "items.parquet", _items(shelf))
@@ -65,7 +65,7 @@ def _write_events(folder: Path, truth: Path, shelf: Shelf, config: StoreConfig) 
     planted: Counter[str] = Counter(events=0, bot_events=0)
     with ExitStack() as stack:
         writers = [
-            stack.enter_context(_parquet(folder / f"{_day(config, day)}.parquet", EVENT_FILE))
+            stack.enter_context(_parquet(folder / f"{day_name(config, day)}.parquet", EVENT_FILE))
             for day in range(config.days)
         ]
         nature = stack.enter_context(_parquet(truth / "persons.parquet", _nature_schema()))
@@ -125,12 +125,14 @@ def _block(shelf: Shelf, config: StoreConfig, block: int) -> tuple[Actions, Dirt
     return actions, dirt, people
 
 
-def _faulty(shelf: Shelf, config: StoreConfig) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def faulty_items(shelf: Shelf, config: StoreConfig) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which items' rows lack a price in every feed, shape (n_items,)."""
     rng = np.random.default_rng([config.seed, 4])
     return rng.random(len(shelf.price)) < config.dirt.feed_errors
 
 
-def _day(config: StoreConfig, day: int) -> str:
+def day_name(config: StoreConfig, day: int) -> str:
+    """The date of a day counted from the store's first, as its event file is named."""
     return f"{config.first + timedelta(days=day):%Y-%m-%d}"
 
 

@@ -107,15 +107,6 @@ class Actions(NamedTuple):
         both = zip(self._fields, self, others, strict=True)
         return self._replace(**{name: np.concatenate([own, new]) for name, own, new in both})
 
-    def only(self, rows: IntArray) -> Actions:
-        """These rows, in this order."""
-        return self._replace(**{name: column[rows] for name, column in self._asdict().items()})
-
-    def and_then(self, others: Actions) -> Actions:
-        """These rows, then the others."""
-        both = zip(self._fields, self, others, strict=True)
-        return self._replace(**{name: np.concatenate([own, new]) for name, own, new in both})
-
 
 class Minds(NamedTuple):
     """What people have in mind at the first moment of some days, before anything of the day.
@@ -447,7 +438,7 @@ def _look(state: State, shelf: Shelf, rules: _Rules, mind: _Mind, day: int) -> i
         item = _popular(shelf, category, uniform(state))
         gone = shelf.out_from[item] <= day and shelf.out_until[item] >= NEVER
         if shelf.launch[item] <= day and not gone:
-            return item
+            return int(item)
     return int(shelf.first[category])
 
 

@@ -26,7 +26,7 @@ from features.simulate.store import truth
 from features.simulate.store.auction import hold_auctions
 from features.simulate.store.draws import uniforms
 from features.simulate.store.knowledge import WEEK, Knowledge, Organic
-from features.simulate.store.policy import FATIGUE_DAYS, Plan, effects
+from features.simulate.store.policy import FATIGUE_DAYS, Effects, Plan, effects
 
 _OPENS, _CLOSES = 8.0, 22.0  # hours between which orders are won
 
@@ -90,6 +90,7 @@ class Week(NamedTuple):
         clicks: shape (n,), 0 for the held out.
         orders, visits: that the contacts brought, then or later.
         lost: shape (n,), the contact cost the person the orders of the week, whether there were any or not.
+        expected: what each contact is expected to change, made or not, given the contacts before.
     """
 
     moment: int
@@ -100,6 +101,7 @@ class Week(NamedTuple):
     orders: Won
     visits: Won
     lost: BoolArray
+    expected: Effects
 
     @property
     def reached(self) -> BoolArray:
@@ -175,6 +177,7 @@ class World:
             orders=self._won(moment, person[won], found.item[won]),
             visits=self._won(moment, person[came], found.item[came]),
             lost=lost,
+            expected=found,
         )
         self.weeks.append(week)
         return week

@@ -1,0 +1,1 @@
+"""A made-up store run by the project's own steps, week by week."""
