@@ -65,6 +65,7 @@ def fit_uplift(rows: UpliftRows, config: UpliftTrainingConfig) -> UpliftResult:
             _fit_contrast(rows, train, test, config=config, treated=position, name=name)
             for position, name in enumerate(names, start=1)
         ],
+        currency=config.economics.currency if config.economics else None,
     )
 
 

@@ -40,7 +40,7 @@ def train_flat(config: UpliftTrainingConfig, *, folder: Path) -> Run:
         folder: folder of the config file; relative paths start here.
 
     Returns:
-        The finished run: `report.html`, `model_card.md`, `plots/`, `metrics.json`, `scores.parquet`, `curves.parquet`, `gain.parquet`,
+        The finished run: `report.html`, `model_card.md`, `plots/`, `metrics.json`, `scores.parquet`, `curves.parquet`,
         `rejects.parquet` and one bundle per treated arm under `bundle/`.
 
     Raises:
@@ -119,7 +119,6 @@ def write_uplift(result: UpliftResult, writer: RunWriter, *, extra: dict[str, An
     writer.parquet("scores", result.scores())
     curves = result.curves()
     writer.parquet("curves", curves)
-    writer.parquet("gain", result.gain_bands())
     stored = json.loads(to_json(metrics))  # the page shows what was stored
     writer.text("report.html", uplift_page(stored, curves.to_pandas()))
     write_pages(writer, card=model_card(stored), plots=_plots(stored, curves.to_pandas()))

@@ -154,7 +154,11 @@ def _contrast(
     ]
     if test["policy"] is not None:
         figures.append(
-            ("value per row of contacting whoever is worth it", test["policy"]["value"], 4)
+            (
+                f"value per row of contacting whoever is worth it, {contrast['currency']}",
+                test["policy"]["value"],
+                4,
+            )
         )
     return {
         "title": f"{contrast['treated']} against {contrast['control']}",

@@ -46,7 +46,7 @@ def uplift_charts(contrast: Mapping[str, Any], curves: pd.DataFrame) -> dict[str
         "treated_share": _treated_share(contrast["test"]["treated_share"]),
     }
     if contrast["test"]["best_share"] is not None:
-        charts["profit"] = _profit(contrast["test"])
+        charts["profit"] = _profit(contrast["test"], contrast["currency"])
     return charts
 
 
@@ -146,7 +146,7 @@ def _treated_share(check: Mapping[str, Any]) -> UpliftChart:
     )
 
 
-def _profit(test: Mapping[str, Any]) -> UpliftChart:
+def _profit(test: Mapping[str, Any], currency: str) -> UpliftChart:
     own, other = test["best_share"], test["baseline_best_share"]
     lines = [
         pd.DataFrame({"share": best["shares"], "value": best["curve"], "ranking": ranking})
@@ -157,7 +157,7 @@ def _profit(test: Mapping[str, Any]) -> UpliftChart:
     )
     svg = share_plot(
         pd.concat([*lines, _straight(0.0, own["curve"][-1])]),
-        axis="Profit per row over contacting nobody",
+        axis=f"Profit per row over contacting nobody, {currency}",
         band=band,
         width=WIDTH,
     )

@@ -17,9 +17,9 @@ Table = dict[str, Any]
 def uplift_tables(contrast: Mapping[str, Any]) -> list[Table]:
     """Every table of one contrast, an entry of `contrasts` in `metrics.json`; those without content are left out."""
     test = contrast["test"]
-    tables = [_rankings(test), _top(test), _segments(test["segments"])]
+    tables = [_rankings(test, contrast["currency"]), _top(test), _segments(test["segments"])]
     if test["policy"] is not None:
-        tables.append(_money_table(test["policy"], test["best_share"]))
+        tables.append(_money_table(test["policy"], test["best_share"], contrast["currency"]))
     if contrast["explanation"]["features"]:
         tables.append(_explanation(contrast["explanation"]))
     if contrast["choice"] is not None:
@@ -41,7 +41,7 @@ def interval(estimate: Mapping[str, Any], digits: int) -> str:
     return f"{number(estimate['value'], digits)} [{ends}]"
 
 
-def _rankings(test: Mapping[str, Any]) -> Table:
+def _rankings(test: Mapping[str, Any], currency: str | None) -> Table:
     rows = [
         ["by uplift", interval(test["qini"], 5), interval(test["autoc"], 5)],
         [
@@ -64,7 +64,7 @@ def _rankings(test: Mapping[str, Any]) -> Table:
             UNKNOWN,
         ]
         rows = [[*row, profit] for row, profit in zip(rows, profits, strict=True)]
-    money = [] if test["best_share"] is None else ["profit per row at its best share"]
+    money = [] if test["best_share"] is None else [f"profit per row at its best share, {currency}"]
     return {
         "title": "Rankings beside each other",
         "head": ["ranking", "Qini per head", "AUTOC", *money],
@@ -112,10 +112,10 @@ def _segments(found: list[Mapping[str, Any]]) -> Table:
     }
 
 
-def _money_table(policy: Mapping[str, Any], best: Mapping[str, Any]) -> Table:
+def _money_table(policy: Mapping[str, Any], best: Mapping[str, Any], currency: str) -> Table:
     return {
         "title": "Worth in money",
-        "head": ["rule", "share contacted", "value per row over contacting nobody"],
+        "head": ["rule", "share contacted", f"value per row over contacting nobody, {currency}"],
         "rows": [
             [
                 "whoever is predicted to be worth it",

@@ -80,6 +80,7 @@ class UpliftResult:
         two_arms: persons found in two arms of one assignment; None without persons.
         effects: average effects per contrast and outcome.
         contrasts: one model per treated arm.
+        currency: of values and costs, ISO 4217; None = nothing was valued in money.
     """
 
     rows: int
@@ -89,6 +90,7 @@ class UpliftResult:
     two_arms: TwoArmsCheck | None
     effects: list[AverageEffect]
     contrasts: list[ContrastResult]
+    currency: str | None
 
     def metrics(self) -> dict[str, Any]:
         """Every figure, ready for JSON."""
@@ -101,7 +103,10 @@ class UpliftResult:
             },
             "average_effects": [_flat_effect(effect) for effect in self.effects],
             "conventions": {"qini": QINI_CONVENTION, "autoc": AUTOC_CONVENTION},
-            "contrasts": {result.name: _contrast_metrics(result) for result in self.contrasts},
+            "contrasts": {
+                result.name: {**_contrast_metrics(result), "currency": self.currency}
+                for result in self.contrasts
+            },
         }
 
     def tracked(self) -> dict[str, float]:
@@ -124,23 +129,6 @@ class UpliftResult:
     def scores(self) -> pa.Table:
         """Row ids, contrast, split, arm, uplift and expected outcome without treatment, all contrasts below each other."""
         return pa.concat_tables([result.scores for result in self.contrasts])
-
-    def gain_bands(self) -> pa.Table:
-        """Gain of the model's ranking with its pointwise 95 % interval, all contrasts below each other."""
-        return pa.concat_tables(
-            [
-                pa.table(
-                    {
-                        c.CONTRAST: [result.name] * len(result.evaluation.gain.share),
-                        c.TREATED_SHARE: result.evaluation.gain.share,
-                        c.GAIN: result.evaluation.gain.gain,
-                        c.LOW: result.evaluation.gain.low,
-                        c.HIGH: result.evaluation.gain.high,
-                    }
-                )
-                for result in self.contrasts
-            ]
-        )
 
     def curves(self) -> pa.Table:
         """TOC and gain curves for plotting: per contrast, the model's ranking and the baseline's.

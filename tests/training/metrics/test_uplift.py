@@ -21,6 +21,7 @@ from training.metrics.uplift import (
     treated_share_by_bin,
     uplift_by_bin,
 )
+from training.metrics.uplift_calibration import best_linear_predictor
 from training.uplift.doubly_robust import effect_scores
 
 HILLSTROM = Path(__file__).parents[3] / "../shared/data/hillstrom/hillstrom.csv"
@@ -159,8 +160,9 @@ def test_singleton_clusters_are_independent_rows(sample):
 def test_random_scores_are_centred_on_zero():
     rng = np.random.default_rng(4)
     effect = rng.normal(0.5, 1, size=300)
-    for area in (qini_area, autoc):
-        values = np.array([area(effect, rng.random(300)).value for _ in range(1_000)])
+    figures = (qini_area, autoc, lambda g, score: best_linear_predictor(g, score).slope)
+    for figure in figures:
+        values = np.array([figure(effect, rng.random(300)).value for _ in range(1_000)])
         assert abs(values.mean()) < 3 * values.std() / np.sqrt(len(values))
 
 

@@ -97,6 +97,16 @@ def test_every_section_is_there(stored):
     assert page.count("<svg") == 6
 
 
+def test_money_has_its_currency(stored):
+    for text in (
+        "value per row over contacting nobody, EUR",
+        "profit per row at its best share, EUR",
+        "value per row of contacting whoever is worth it, EUR",
+        "Profit per row over contacting nobody, EUR",
+    ):
+        assert text in stored[1]
+
+
 def test_names_from_outside_are_escaped(stored):
     assert ARM not in stored[1]
     assert "&lt;b&gt;mail&lt;/b&gt; against none" in stored[1]
