@@ -304,6 +304,19 @@ def export(
 
 
 @app.command()
+def why(
+    config: FolderOrConfig,
+    *,
+    person: Annotated[str | None, typer.Option(help="Person id or login.")] = None,
+    item: Annotated[str | None, typer.Option(help="Item id.")] = None,
+) -> None:
+    """Say in words why a person is contacted or not, or why an item is shown or not, by the decisions in force."""
+    from serving.why.ask import why_lines  # noqa: PLC0415
+
+    typer.echo("\n".join(why_lines(config, person=person, item=item)))
+
+
+@app.command()
 def audit(
     target: Annotated[
         Path,

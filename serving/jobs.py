@@ -20,7 +20,7 @@ from features.steps.segments import build_segments
 from features.steps.simulate import simulate, write_truth
 from features.steps.store import simulate_store
 from features.steps.training_sets import build_training_sets, leakage_lines
-from serving.audit.audit import audit_lines, audit_project, audit_run, is_project, require_clean
+from serving.audit import audit
 from serving.config import CampaignConfig
 from serving.exports.config import ExportsConfig
 from serving.exports.export import export
@@ -229,25 +229,26 @@ def export_job(project: Project, config: ExportsConfig) -> Job:
 
 
 def audit_job(project: Project) -> Job:
-    """Check what was decided and exported, by code that shares none with what made it."""
-    return _audit_job(lambda: audit_project(project))
+    """Check what was decided and exported, by code that shares none with what made it; tell what is wrong."""
+    return _audit_job(lambda: audit.audit_project(project), told=audit.alert_lines)
 
 
 def audit_path_job(path: Path) -> Job:
-    """The same for a project folder or one stored run."""
-    if is_project(path):
-        return audit_job(Project(path if path.is_dir() else path.parent))
-    return _audit_job(lambda: audit_run(path))
+    """The same for a project folder or one stored run; tell every rule."""
+    if not audit.is_project(path):
+        return _audit_job(lambda: audit.audit_run(path), told=audit.audit_lines)
+    project = Project(path if path.is_dir() else path.parent)
+    return _audit_job(lambda: audit.audit_project(project), told=audit.audit_lines)
 
 
-def _audit_job(carry_out: Callable[[], Run]) -> Job:
+def _audit_job(carry_out: Callable[[], Run], *, told: Callable[[Run], list[str]]) -> Job:
     return Job(
         "audit",
         "read files and facts again, check every rule",
         carry_out,
         ("rules", "violations", "rules_broken", "rules_not_checked", "persons", "files"),
-        told=audit_lines,
-        judge=require_clean,
+        told=told,
+        judge=audit.require_clean,
     )
 
 

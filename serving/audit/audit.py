@@ -113,16 +113,23 @@ def require_clean(run: Run) -> None:
 
 def audit_lines(run: Run) -> list[str]:
     """One line per rule, with the first bad rows and what to do below a broken one."""
-    lines = []
-    for entry in run.json(RESULT)["checks"]:
-        note = f"  ({entry['unchecked']})" if entry["unchecked"] else ""
-        lines.append(f"{entry['name']:17} {entry['state']:>12} {entry['count']:>7,}  {entry['rule']}{note}")  # fmt: skip
-        for bad in entry["first"]:
-            where = bad["file"] if bad["line"] is None else f"{bad['file']} row {bad['line']}"
-            lines.append(f"    {where}: {bad['what']}")
-        if entry["count"]:
-            lines.append(f"    {entry['next_step']}")
-    return lines
+    return [line for entry in run.json(RESULT)["checks"] for line in _lines(entry)]
+
+
+def alert_lines(run: Run) -> list[str]:
+    """The same of rules that are broken or could not be checked."""
+    odd = (entry for entry in run.json(RESULT)["checks"] if entry["state"] != CLEAN)
+    return [line for entry in odd for line in _lines(entry)]
+
+
+def _lines(entry: dict[str, Any]) -> Iterator[str]:
+    note = f"  ({entry['unchecked']})" if entry["unchecked"] else ""
+    yield f"{entry['name']:17} {entry['state']:>12} {entry['count']:>7,}  {entry['rule']}{note}"
+    for bad in entry["first"]:
+        where = bad["file"] if bad["line"] is None else f"{bad['file']} row {bad['line']}"
+        yield f"    {where}: {bad['what']}"
+    if entry["count"]:
+        yield f"    {entry['next_step']}"
 
 
 def _audit(workspace: Workspace, scored: Run, exported: Run | None, folder: Path | None) -> Run:

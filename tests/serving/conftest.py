@@ -14,6 +14,7 @@ from features.erasure.erase import EXPORT
 from features.project import Project
 from features.provenance import file_hash
 from features.run import MANIFEST, to_json
+from features.steps.features import FEATURES
 from features.steps.ingest import INGEST
 from features.steps.simulate import SIMULATE
 from features.tables import DECISIONS, PERSONS
@@ -77,7 +78,7 @@ class Bench:
         folder.mkdir()
         for file in published.glob("*.*"):
             shutil.copyfile(file, folder / file.name)
-        for step in (INGEST, SIMULATE, SCORE, EXPORT):
+        for step in (INGEST, FEATURES, SIMULATE, SCORE, EXPORT):
             run = Project(published).workspace.current(step)
             target = folder / "out" / step / run.run_id
             shutil.copytree(run.path, target)

@@ -15,6 +15,7 @@ from features.tables import AUDIT_FINDINGS
 from serving.audit.audit import (
     AUDIT,
     CHECKS,
+    alert_lines,
     audit_lines,
     audit_project,
     audit_run,
@@ -37,6 +38,7 @@ def test_our_own_output_breaks_no_rule(bench):
     assert set(table[c.STATE].to_pylist()) == {"ok"}
     require_clean(run)
     assert len(audit_lines(run)) == len(CHECKS)
+    assert alert_lines(run) == []
 
 
 def test_an_audit_is_done_again_when_bytes_change_and_not_before(bench):
@@ -56,6 +58,9 @@ def test_a_violation_is_told_with_masked_persons_and_what_to_do(bench):
     assert "violated" in lines[place]
     assert lines[place + 1].endswith(f"person ***({len(bench.contacted()[0])})")
     assert any("run 'retarget export' again with the lists of now" in line for line in lines)
+    alerts = alert_lines(bench.project.workspace.current(AUDIT))
+    assert alerts == lines[place : place + len(alerts)]
+    assert len(alerts) > 2
 
 
 def test_decisions_without_export_and_a_run_of_its_own(bench):
