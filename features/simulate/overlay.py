@@ -60,6 +60,10 @@ class OverlayConfig(BaseConfig):
     cost_per_contact: float = Field(default=0.5, ge=0)
     """Money per contact that reaches a person."""
 
+    assigned: Literal["contactable", "everybody"] = "contactable"
+    """Who is assigned. An overlay sends nothing, so a dry run before launch may assign everybody, whatever was agreed to; the
+    decisions of `score` ask for consent all the same."""
+
     channel: str = "display"
     response: ResponseConfig = ResponseConfig()
 
@@ -100,13 +104,13 @@ def overlay_campaign(
 
     Args:
         histories: the real events.
-        persons: checked persons table; only those contactable at a decision point are assigned.
+        persons: checked persons table; who of them is assigned says `config.assigned`.
         config: design and planted effects.
         as_of: end of the usable past; the last outcome window must close by then.
         currency: of the histories' values.
 
     Raises:
-        ConfigError: an outcome window would reach past `as_of`.
+        ConfigError: an outcome window would reach past `as_of`, or nobody can be assigned.
     """
     decisions = _decision_points(config)
     end = decisions[-1] + timedelta(days=config.horizon_days)
@@ -118,6 +122,13 @@ def overlay_campaign(
             next_step="Lower 'weeks', or start earlier.",
         )
     rows = _assigned_rows(histories, persons, decisions, config)
+    if not len(rows.person):
+        raise ConfigError(
+            f"experiment '{config.experiment_id}'",
+            f"at none of {config.weeks} decisions anybody with an event before it may be contacted",
+            rule="an experiment needs persons to assign",
+            next_step="Check 'first' and the consent of the source; for a dry run set 'assigned: everybody'.",
+        )
     treated = rows.draw(f"{config.experiment_id}|arm") < config.treated_share
     reached = rows.draw(f"{config.experiment_id}|reach") < rows.response.reach
     outcomes = _perturb(rows, treated & reached, config)
@@ -201,7 +212,8 @@ def _assigned_rows(
     person, time, unit = [], [], []
     for decision in decisions:
         moment = microseconds(decision)
-        chosen = np.sort(row_of[contactable(persons, decision)])
+        asked = config.assigned == "everybody" or contactable(persons, decision)
+        chosen = np.sort(row_of[asked & ~_erased(persons)])
         view = histories.as_of(chosen[chosen >= 0], moment)
         known = view.person[view.stop > view.start]
         person.append(known)
@@ -217,6 +229,11 @@ def _assigned_rows(
         organic=observed_outcomes(histories, persons_, times, horizon_days=config.horizon_days),
         response=respond(features, config.response),
     )
+
+
+def _erased(persons: pa.Table) -> npt.NDArray[np.bool_]:
+    erased: npt.NDArray[np.bool_] = persons[c.ERASED].to_numpy()
+    return erased
 
 
 def _perturb(rows: _Rows, contacted: npt.NDArray[np.bool_], config: OverlayConfig) -> Outcomes:

@@ -71,6 +71,21 @@ def test_tables_hold_their_contracts(campaign):
     check(campaign.outcomes, OUTCOMES, source="x")
 
 
+def test_a_dry_run_assigns_everybody_but_the_erased(shop):
+    histories, persons, _ = shop
+    nobody = pa.nulls(persons.num_rows, pa.bool_())
+    place = persons.column_names.index(c.CONSENT_PERSONALISATION)
+    silent = persons.set_column(place, c.CONSENT_PERSONALISATION, nobody)
+    with pytest.raises(ConfigError, match=r"at none of 34 decisions.*'assigned: everybody'"):
+        run(histories, silent)
+    erased = pa.array(np.arange(persons.num_rows) == 0)
+    place = persons.column_names.index(c.ERASED)
+    everybody = CONFIG.model_copy(update={"assigned": "everybody"})
+    found = run(histories, silent.set_column(place, c.ERASED, erased), everybody)
+    assigned = set(found.assignments[c.PERSON_ID].to_pylist())
+    assert assigned == set(persons[c.PERSON_ID].to_pylist()) - {persons[c.PERSON_ID][0].as_py()}
+
+
 def test_arms_follow_the_recorded_probability(rows):
     treated = rows[c.ARM] == "treated"
     assert set(rows.loc[treated, c.PROBABILITY]) == {0.3}
