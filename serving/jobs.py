@@ -262,16 +262,6 @@ def measure_job(project: Project, overlay: OverlayConfig) -> Job:
     )
 
 
-def measure_job(project: Project, overlay: OverlayConfig) -> Job:
-    """Estimate the lift."""
-    return Job(
-        "measure",
-        "estimate the lift, beside the planted truth",
-        lambda: models.measure(project, overlay),
-        ("sample_ratio", "lift", "low", "high", "planted"),
-    )
-
-
 def report_job(project: Project) -> Job:
     """Write the page."""
     return Job(
