@@ -14,10 +14,10 @@ from serving.jobs import Job
 from serving.plans import Plan
 from serving.plans import plan_measure as plan_overlay
 from training.experiments.config import MeasureConfig
-from training.experiments.data_config import ExperimentTable
+from training.experiments.data_config import ExperimentHistories, ExperimentTable, LargeTable
 from training.experiments.design_config import DesignConfig, TableHistory
 from training.experiments.design_run import design_flat, design_lines, design_project
-from training.experiments.measure_run import measure_flat, measure_project
+from training.experiments.measure_run import measure_flat, measure_large_file, measure_project
 
 MEASURE: Final = "measure"
 
@@ -32,6 +32,8 @@ def plan_measure(path: Path, overrides: Sequence[str]) -> Plan:
     def carry_out() -> Run:
         if isinstance(data, ExperimentTable):
             return measure_flat(config, data, folder=folder)
+        if isinstance(data, LargeTable):
+            return measure_large_file(config, data, folder=folder)
         return measure_project(Project(folder), config, data)
 
     job = Job(
@@ -40,7 +42,7 @@ def plan_measure(path: Path, overrides: Sequence[str]) -> Plan:
         carry_out,
         ("rows", "units", "checks", "outcome", "lift", "low", "high"),
     )
-    own = config.workspace if isinstance(data, ExperimentTable) else None
+    own = None if isinstance(data, ExperimentHistories) else config.workspace
     return Plan(_workspace(own, folder), (job,))
 
 

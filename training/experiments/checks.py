@@ -105,7 +105,19 @@ def check_sample_ratio(
         0.667
     """
     observed = np.bincount(arm, minlength=len(arms))
-    expected = probabilities.sum(axis=0)
+    return check_sample_counts(observed, probabilities.sum(axis=0), arms=arms)
+
+
+def check_sample_counts(
+    observed: IntArray, expected: FloatArray, *, arms: Sequence[str]
+) -> SampleRatioCheck:
+    """Chi-square test of counts that are known already.
+
+    Args:
+        observed: units per arm, shape (n_arms,).
+        expected: units per arm that the recorded probabilities give, shape (n_arms,).
+        arms: names.
+    """
     chi2 = float(np.sum((observed - expected) ** 2 / expected))
     p_value = float(stats.chi2.sf(chi2, len(arms) - 1))
     return SampleRatioCheck(

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from features.config import BaseConfig
 from training.experiments.attribution import AttributionConfig
-from training.experiments.data_config import ExperimentHistories, ExperimentTable
+from training.experiments.data_config import ExperimentHistories, ExperimentTable, LargeTable
 from training.experiments.funnel import FunnelConfig
 from training.uplift.base_models.linear import LinearConfig
 from training.uplift.base_models.registry import BaseModelConfig
@@ -86,8 +86,8 @@ class MeasureConfig(BaseConfig):
     workspace: str = "../../workspace"
     """Folder for the run of a flat table, relative to this file; that of a project is its own."""
 
-    data: Annotated[ExperimentTable | ExperimentHistories, Field(discriminator="kind")]
-    """A file with a row per assigned unit, or the campaign of a project."""
+    data: Annotated[ExperimentTable | LargeTable | ExperimentHistories, Field(discriminator="kind")]
+    """A file with a row per assigned unit, one that need not fit into memory, or the campaign of a project."""
 
     outcomes: dict[str, OutcomeConfig] = Field(min_length=1)
     """What is measured; a binary or continuous outcome is called like its column."""

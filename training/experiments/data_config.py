@@ -68,6 +68,46 @@ class ExperimentTable(ArmsConfig):
         return self
 
 
+class LargeTable(ArmsConfig):
+    """A Parquet file that need not fit into memory: DuckDB reads it once and keeps counts, means and covariances per arm.
+
+    For binary, continuous and ratio outcomes with CUPED by `before`; segments, days, exposure and predictions need the rows.
+    """
+
+    kind: Literal["large_table"]
+
+    path: str
+    """The Parquet file; a relative path starts at the config file's folder."""
+
+    arm: str
+    """Column with the assigned arm; rows of other arms are set aside."""
+
+    probability: dict[str, float]
+    """Known share of each arm, scaled to sum to 1."""
+
+    cluster: str | None = None
+    """Column of the household or region that was assigned as a whole; one in two arms is an error."""
+
+    memory_limit: str = Field(default="2GB", pattern=r"^[1-9][0-9]*(MB|GB)$")
+    """DuckDB writes to disk beyond it."""
+
+    threads: int = Field(default=2, ge=1)
+    observational: Literal[False] = False
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """There are none: predictions need the rows."""
+        return ()
+
+    @model_validator(mode="after")
+    def _every_arm_has_a_share(self) -> Self:
+        if set(self.probability) != set(self.arms):
+            raise ValueError(f"'probability' needs one share for each of {list(self.arms)}")
+        if min(self.probability.values()) <= 0:
+            raise ValueError(f"'probability' must be positive, got {self.probability}")
+        return self
+
+
 class ExperimentHistories(ArmsConfig):
     """A randomised campaign on a project's own histories: a row per person and assignment, clustered by person.
 

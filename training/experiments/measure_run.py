@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features import columns as c
+from features.engines.local import LocalEngine
+from features.files.parquet import require_rows
 from features.project import Project
+from features.provenance import file_hash
 from features.run import Run, RunWriter, to_json
 from features.sources.flat_table import FlatTable, flat_table_of, read_flat_table
 from features.steps.features import FEATURES, load_histories
@@ -24,7 +27,8 @@ from features.tables import ASSIGNMENTS, EXPOSURES, OUTCOMES, REJECTS
 from features.training_sets.uplift import KEYS, uplift_set
 from training.experiments.attribution import Attributed
 from training.experiments.config import MeasureConfig
-from training.experiments.data_config import ExperimentHistories, ExperimentTable
+from training.experiments.data_config import ExperimentHistories, ExperimentTable, LargeTable
+from training.experiments.large_table import measure_large
 from training.experiments.measurement import Measurement, measure_experiment
 from training.experiments.rows import experiment_rows
 from training.reports.experiment import experiment_page
@@ -139,6 +143,9 @@ def campaign_table(built: Run, simulated: Run, experiment: str) -> pa.Table:
     )
     table[_NEW] = table[c.CONVERSION] * is_new
     table[_RETURNING] = table[c.CONVERSION] * ~is_new
+    table[c.ASSIGNED_AT] = table[c.ASSIGNED_AT].dt.tz_convert(
+        None
+    )  # Arrow takes no zoned column of pandas 3
     return pa.Table.from_pandas(table, preserve_index=False)
 
 
@@ -155,26 +162,83 @@ def _carry_out(
 ) -> Run:
     def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
         rows, judged = experiment_rows(flat, data, config)
-        found = measure_experiment(rows, config)
-        stored = {**asdict(found), "design": _declared(content), "notice": notice}
-        writer.json(LIFT, stored)
-        for name, table in result_tables(found).items():
-            writer.parquet(name, table)
+        _write(measure_experiment(rows, config), content, writer, figures, notice=notice)
         writer.table(judged.rejects, REJECTS, source=judged.source)
-        writer.text("report.html", experiment_page(json.loads(to_json(stored))))
-        first = found.effects[0] if found.effects else None
-        figures |= {
-            "rows": found.rows,
-            "units": found.units,
-            "checks": f"{sum(check.passed for check in found.checks)} of {len(found.checks)} passed",
-            "outcome": "" if first is None else f"{first.outcome} ({first.treated})",
-            "lift": float("nan") if first is None else first.lift.effect,
-            "low": float("nan") if first is None else first.lift.low,
-            "high": float("nan") if first is None else first.lift.high,
-            "rejects": judged.rejects.num_rows,
-            TRACKED: tracked(found),
-        }
+        figures["rejects"] = judged.rejects.num_rows
 
+    return _run(workspace, compute, content, inputs, tracking_project)
+
+
+def measure_large_file(config: MeasureConfig, data: LargeTable, *, folder: Path) -> Run:
+    """Measure the experiment of a Parquet file that need not fit into memory.
+
+    Args:
+        config: what is measured.
+        data: its `data`.
+        folder: folder of the config file; relative paths start here.
+
+    Raises:
+        InputError: the file cannot be used.
+        GateError: a check failed; nothing is written.
+    """
+    path = (folder / data.path).resolve()
+
+    def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
+        with writer.scratch() as spill:
+            engine = LocalEngine(threads=data.threads, memory_limit=data.memory_limit, spill=spill)
+            found = measure_large(engine.parquet(path), data, config, source=str(path))
+        _write(found, content, writer, figures)
+
+    require_rows(path)
+    content = config.model_copy(
+        update={"workspace": "", "data": data.model_copy(update={"path": ""})}
+    )
+    workspace = Workspace((folder / config.workspace).resolve())
+    return _run(workspace, compute, content, {"data": file_hash(path)}, _EXPERIMENTS)
+
+
+def _write(
+    found: Measurement,
+    content: MeasureConfig,
+    writer: RunWriter,
+    figures: dict[str, Any],
+    *,
+    notice: str = "",
+) -> None:
+    """The files and figures of a measurement."""
+    stored = {**asdict(found), "design": _declared(content), "notice": notice}
+    writer.json(LIFT, stored)
+    for name, table in result_tables(found).items():
+        writer.parquet(name, table)
+    writer.text("report.html", experiment_page(json.loads(to_json(stored))))
+    passed = sum(check.passed for check in found.checks)
+    figures |= {
+        "rows": found.rows,
+        "units": found.units,
+        "checks": f"{passed} of {len(found.checks)} passed",
+        **_first(found),
+        TRACKED: tracked(found),
+    }
+
+
+def _first(found: Measurement) -> dict[str, Any]:
+    """The first headline, for the line of the command; the first incremental ratio where there is no other outcome."""
+    if found.effects:
+        effect = found.effects[0]
+        name, lift = f"{effect.outcome} ({effect.treated})", effect.lift
+        return {"outcome": name, "lift": lift.effect, "low": lift.low, "high": lift.high}
+    part = found.ratios[0]
+    name, ratio = f"{part.outcome} ({part.treated})", part.estimate
+    return {"outcome": name, "lift": ratio.value, "low": ratio.low, "high": ratio.high}
+
+
+def _run(
+    workspace: Workspace,
+    compute: Callable[[RunWriter, dict[str, Any]], None],
+    content: MeasureConfig,
+    inputs: Mapping[str, str],
+    tracking_project: str,
+) -> Run:
     run = workspace.carry_out(
         EXPERIMENT_STEP, compute, config=content, inputs=inputs, layer="training"
     )

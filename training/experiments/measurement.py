@@ -192,7 +192,7 @@ def measure_experiment(rows: ExperimentRows, config: MeasureConfig) -> Measureme
     funnel: list[FunnelCell] = []
     for treated in range(1, len(rows.arms)):
         contrast = _Contrast(rows, treated, config)
-        for name in _ordered(config):
+        for name in ordered(config):
             outcome = config.outcomes[name]
             if isinstance(outcome, IncrementalRatioOutcome):
                 ratios.append(contrast.incremental(name, outcome))
@@ -208,7 +208,7 @@ def measure_experiment(rows: ExperimentRows, config: MeasureConfig) -> Measureme
         units=len(rows) if rows.cluster is None else len(np.unique(rows.cluster)),
         arms=rows.arms,
         checks=tuple(checks),
-        effects=tuple(_with_holm(effects)),
+        effects=tuple(with_holm(effects)),
         levels=tuple(_levels(rows, config)),
         ratios=tuple(ratios),
         exposure=tuple(exposure),
@@ -220,7 +220,7 @@ def measure_experiment(rows: ExperimentRows, config: MeasureConfig) -> Measureme
     )
 
 
-def _ordered(config: MeasureConfig) -> list[str]:
+def ordered(config: MeasureConfig) -> list[str]:
     """Outcomes, primary ones first."""
     return [*config.primary, *(name for name in config.outcomes if name not in config.primary)]
 
@@ -416,7 +416,7 @@ class _Contrast:
 
 def _levels(rows: ExperimentRows, config: MeasureConfig) -> list[ArmLevel]:
     found = []
-    for name in _ordered(config):
+    for name in ordered(config):
         outcome = config.outcomes[name]
         top, bottom = rows.numbers.get(name), None
         if isinstance(outcome, RatioOutcome | IncrementalRatioOutcome):
@@ -440,7 +440,8 @@ def _reach(rows: ExperimentRows, config: MeasureConfig) -> list[Reach]:
     ]
 
 
-def _with_holm(effects: Sequence[OutcomeEffect]) -> list[OutcomeEffect]:
+def with_holm(effects: Sequence[OutcomeEffect]) -> list[OutcomeEffect]:
+    """The effects, primary headlines with their p-values after Holm's adjustment over all of them."""
     family = [place for place, effect in enumerate(effects) if effect.primary and effect.headline]
     adjusted = holm(np.nan_to_num([effects[place].lift.p_value for place in family], nan=1.0))
     found = list(effects)

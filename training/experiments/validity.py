@@ -14,6 +14,7 @@ from training.experiments.checks import (
     SAMPLE_RATIO_ALARM,
     SampleRatioCheck,
     check_balance,
+    check_sample_counts,
     check_sample_ratio,
 )
 from training.experiments.effects import ContrastRows
@@ -103,15 +104,14 @@ def contrast_rows(rows: ExperimentRows, treated: int) -> tuple[BoolArray, Contra
 def _assigned_ratio(rows: ExperimentRows) -> Check:
     """Rows as assigned, before any was refused; where clusters were drawn together only their analysed rows are known."""
     if not rows.drawn.all():
-        return _ratio("sample ratio, assigned", _sample_ratio(rows), "clusters")
-    arm = np.repeat(np.arange(len(rows.arms)), rows.assigned)
-    expected = np.tile(rows.probability.mean(axis=0), (len(arm), 1))
-    check = check_sample_ratio(arm, expected, arms=rows.arms)
-    return _ratio("sample ratio, assigned", check, "rows")
+        return ratio_check("sample ratio, assigned", _sample_ratio(rows), "clusters")
+    expected = rows.assigned.sum() * rows.probability.mean(axis=0)
+    check = check_sample_counts(rows.assigned, expected, arms=rows.arms)
+    return ratio_check("sample ratio, assigned", check, "rows")
 
 
 def _analysed_ratio(rows: ExperimentRows) -> Check:
-    return _ratio(
+    return ratio_check(
         "sample ratio, analysed",
         _sample_ratio(rows),
         "rows" if rows.drawn.all() else "clusters",
@@ -123,7 +123,8 @@ def _sample_ratio(rows: ExperimentRows) -> SampleRatioCheck:
     return check_sample_ratio(rows.arm[drawn], rows.probability[drawn], arms=rows.arms)
 
 
-def _ratio(name: str, check: SampleRatioCheck, counted: str) -> Check:
+def ratio_check(name: str, check: SampleRatioCheck, counted: str) -> Check:
+    """A sample ratio as a gate; `counted` says what was counted."""
     pairs = zip(check.arms, check.observed, check.expected, strict=True)
     counts = ", ".join(f"{arm} {seen:,} of {due:,.1f} expected" for arm, seen, due in pairs)
     return Check(
