@@ -113,6 +113,7 @@ def gather(
         else read_contacts(contacts, known, folder=project.folder),
         catalog=now.catalog,
         feed=feed_now(project, ingested),
+        held_items=now.held_items,
         blocked_categories=now.blocked_categories,
     )
 

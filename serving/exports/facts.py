@@ -71,6 +71,7 @@ class ExportFacts:
         contacts: how to reach them; None = the client gives no contacts.
         catalog: the catalog in force.
         feed: the feed in force; None = the project has none.
+        held_items: ids of items held back.
         blocked_categories: categories that are never advertised.
     """
 
@@ -83,6 +84,7 @@ class ExportFacts:
     contacts: Contacts | None
     catalog: pa.Table
     feed: FeedNow | None
+    held_items: pa.Array
     blocked_categories: tuple[str, ...]
 
     @property

@@ -38,7 +38,11 @@ def prepare(_: str, __: GoogleAdsFeedConfig, facts: ExportFacts) -> Outcome:
     if facts.feed is not None and facts.feed.hide_prices:
         return Unavailable("the product feed is older than allowed, so its prices are not sent")
     if facts.feed is None:
-        items, drops = catalog_texts(facts.catalog, blocked_categories=facts.blocked_categories)
+        items, drops = catalog_texts(
+            facts.catalog,
+            blocked_categories=facts.blocked_categories,
+            held_items=facts.held_items,
+        )
     else:
         items, drops = item_texts(
             facts.feed, as_of=facts.as_of, blocked_categories=facts.blocked_categories

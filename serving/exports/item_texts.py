@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from features import columns as c
 from features.catalog.parsed import ID, SALE_PERIOD
@@ -66,14 +67,15 @@ def item_texts(
 
 
 def catalog_texts(
-    catalog: pa.Table, *, blocked_categories: Iterable[str]
+    catalog: pa.Table, *, blocked_categories: Iterable[str], held_items: pa.Array
 ) -> tuple[list[Texts], Counter[str]]:
-    """The items of a catalog without feed: what sales show of them."""
-    drops: Counter[str] = Counter()
+    """The items of a catalog without feed: what sales show of them, without those held back."""
+    held = pc.is_in(catalog[c.ITEM_ID], value_set=held_items)
+    drops: Counter[str] = Counter(held_back=pc.sum(held).as_py() or 0)
     blocked = frozenset(blocked_categories)
     found = []
     names = (c.ITEM_ID, c.TITLE, c.CATEGORY, c.PRODUCT_TYPE, c.BRAND, c.PRICE, c.CURRENCY, c.AVAILABILITY)  # fmt: skip
-    for item in catalog.select(list(names)).to_pylist():
+    for item in catalog.filter(pc.invert(held)).select(list(names)).to_pylist():
         problem = "blocked_category" if item[c.CATEGORY] in blocked else id_problem(item[c.ITEM_ID])
         if problem is None:
             texts = {name: _cell(item.get(name)) for name in (*_PLAIN, *_LINKS)}

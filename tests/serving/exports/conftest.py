@@ -160,6 +160,7 @@ def facts_of(decisions, *, catalog=None, feed=None, contacts=None, users=None, *
         "known": KnownIds(frozenset(names), {}, users),
         "contacts": None if contacts is None else Contacts(contacts, 0, "1"),
         "catalog": now.catalog,
+        "held_items": now.held_items,
         "feed": None if feed is None else FeedNow(filled(FEED_ITEMS, feed), 0, "retail", False),
         "blocked_categories": now.blocked_categories,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from datetime import timedelta
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -58,6 +59,13 @@ def test_a_catalog_without_feed_gives_what_sales_show_and_a_warning(make):
     no_url, long = found.warnings
     assert no_url.startswith("2 of 2 items have no Final URL")
     assert long == "1 titles are longer than the 25 characters Google recommends"
+
+
+def test_an_item_held_back_is_no_row_of_a_catalog_either(make):
+    rows = [make.decision("p1", 1, "i1"), make.decision("p1", 2, "i2")]
+    (prepared,) = prepare("ads", CONFIG, make.facts(rows, held_items=pa.array(["i2"])))
+    assert [row[0] for row in prepared.rows] == ["i1"]
+    assert prepared.drops == {"held_back": 1}
 
 
 def test_nothing_in_stock_is_said(make):
