@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from features import columns as c
 from features.project import Project
 from features.simulate.store.config import DirtConfig, PeopleConfig, ShelfConfig, StoreConfig
 from features.steps.ingest import ingest
 from features.steps.store import simulate_store
 from features.store import Workspace
+from features.tables import DELIVERIES
 
 CONFIG = StoreConfig(
     kind="store",
@@ -103,6 +106,26 @@ def test_cleaning_finds_what_was_planted(ingested, planted):
     assert figures["feed"]["disapproved"] == planted["feed_errors"]
     others = {"duplicate_event", "bad_quantity", "unknown_transaction"}
     assert set(refused) <= others
+
+
+def test_late_events_are_told_apart_when_days_come_one_by_one(dirty, tmp_path):
+    files, begin = dirty[1].path / "files", CONFIG.first
+    arrived = tmp_path / "workspace" / "store" / "current" / "files"
+    shutil.copytree(files, arrived, ignore=shutil.ignore_patterns("*.parquet"))
+    (tmp_path / "project.yaml").write_text(PROJECT)
+    for day, path in enumerate(sorted((files / "events").iterdir())[:10]):
+        shutil.copy(path, arrived / "events")
+        if day < 7:
+            continue  # the first delivery holds eight days
+        now = begin + timedelta(days=day + 1)
+        run = ingest(Project(tmp_path, overrides=[f"as_of={now:%Y-%m-%d}"]))
+    deliveries = run.read(DELIVERIES).sort_by(c.FILE).to_pandas()
+    came_late = []
+    for day, path in enumerate(sorted((arrived / "events").iterdir())):
+        begins = int((begin + timedelta(days=day)).timestamp() * 1e6)
+        came_late.append(int((pq.read_table(path)["time"].to_numpy() < begins).sum()))
+    assert sum(came_late[8:]) > 5
+    assert deliveries[c.LATE].tolist() == [0] * 8 + came_late[8:]
 
 
 def test_quality_finds_drift_and_bots(ingested, planted):
