@@ -11,6 +11,7 @@ from features.catalog.listings import ListingsConfig
 from features.config import BaseConfig
 from features.tables import EVENT_NAMES
 from serving.bids import StageBidConfig
+from serving.creative.config import CreativeConfig
 from serving.lists.config import ListsConfig
 
 HOURS_PER_DAY: Final = 24
@@ -182,6 +183,7 @@ class CampaignConfig(BaseConfig):
 
     sequence: SequenceConfig = SequenceConfig()
     exploration: ExplorationConfig = ExplorationConfig()
+    creative: CreativeConfig = CreativeConfig()
 
     lists: ListsConfig = ListsConfig()
     """What happens to a model's list before it leaves: fallback, merchandising, diversity, places for buyers."""
@@ -204,7 +206,7 @@ class CampaignConfig(BaseConfig):
     """Events older than this do not count for the funnel stage."""
 
     messages: dict[str, str] = Field(default={})
-    """Message per funnel stage; a stage without one gets `default_message`."""
+    """Message per funnel stage, shown where no template can be; a stage without one gets `default_message`."""
 
     default_message: str = "See what is new"
 
@@ -212,3 +214,7 @@ class CampaignConfig(BaseConfig):
         """The channels of the campaign, in the declared order."""
         plain = ChannelConfig(cost_per_contact=self.budget.cost_per_contact)
         return self.channels or {DISPLAY: plain}
+
+    def message(self, stage: str) -> str:
+        """The message of a funnel stage."""
+        return self.messages.get(stage, self.default_message)

@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from features import columns as c
 from features.arrays import BoolArray, FloatArray, IntArray
 from features.histories.histories import NO_CODE
-from features.run import Run
 from features.simulate.overlay import CONTROL, TREATED
 from features.tables import LIST_LEVELS, RECO_KINDS, RECOMMENDATIONS, TIMESTAMP
 from serving.allocate import NO_CONTACT, Allocation, Offers
@@ -78,6 +77,7 @@ class Decided:
         marginal: ends of the 95 % interval of the shadow price.
         actions: what is done, with its chances.
         bids: what a contact is worth.
+        creatives: the creatives table: what whoever is contacted, or would be, is shown.
     """
 
     people: People
@@ -90,6 +90,7 @@ class Decided:
     marginal: tuple[float, float]
     actions: Actions
     bids: Bids
+    creatives: pa.Table
 
 
 def decisions_table(
@@ -105,7 +106,7 @@ def decisions_table(
     shelf = decided.lists.shelf
     item = shelf.codes(rows[c.ITEM_ID].to_numpy().astype(object))
     price = np.append(shelf.price, np.nan)[item]
-    hidden = np.isnan(price) | _prices_hidden(people.ingested)
+    hidden = np.isnan(price) | people.prices_hidden
     stage, actions = people.stage[person], decided.actions
     cost, value = _chosen(decided)
     approached = actions.targeted | actions.explored
@@ -123,7 +124,7 @@ def decisions_table(
             c.PRICE: pa.array(price, mask=hidden),
             c.CURRENCY: _constant(people.project.config.currency, length),
             c.STAGE: pa.array(stage.tolist(), pa.string()),
-            c.MESSAGE: _messages(stage, config),
+            c.MESSAGE: pa.array([config.message(name) for name in stage.tolist()], pa.string()),
             c.UPLIFT: decided.forecast.uplift[person],
             c.BASE_OUTCOME: decided.forecast.base_outcome[person],
             c.EXPECTED_VALUE: value[person],
@@ -137,7 +138,7 @@ def decisions_table(
                 approached, np.array(list(config.by_channel()))[actions.channel], person
             ),
             c.STEP: _where(approached, people.steps.step, person),
-            c.TEMPLATE: pa.nulls(length, pa.string()),
+            c.TEMPLATE: _templates(rows, decided.creatives),
             c.BID_VALUE: _known(decided.bids.value[person]),
             c.BID_MODIFIER: _known(decided.bids.modifier[person]),
             c.REASON_CODES: pc.binary_join_element_wise(
@@ -193,12 +194,6 @@ def _without_list(decided: Decided, models: Champions) -> pa.Table:
     return pa.table({**nothing, **given})
 
 
-def _prices_hidden(ingested: Run) -> bool:
-    """Whether the feed is too old for its prices to be shown."""
-    feed = ingested.manifest["figures"].get("feed")
-    return bool(feed and feed["freshness"]["hide_prices"])
-
-
 def _verdicts(decided: Decided, config: CampaignConfig, person: IntArray) -> pa.Array:
     """The rule that removed the person of each row, or what the allocation said."""
     offers, actions = decided.offers, decided.actions
@@ -218,8 +213,13 @@ def _verdicts(decided: Decided, config: CampaignConfig, person: IntArray) -> pa.
     return pa.array(outcome[person].tolist(), pa.string())
 
 
-def _messages(stage: npt.NDArray[np.str_], config: CampaignConfig) -> pa.Array:
-    return pa.array([config.messages.get(s, config.default_message) for s in stage.tolist()])
+def _templates(rows: pa.Table, creatives: pa.Table) -> pa.Array:
+    """The template of each row, null where its person is shown nothing."""
+    keys = (c.PERSON_ID, c.RANK)
+    shown = zip(*(creatives[name].to_pylist() for name in (*keys, c.TEMPLATE)), strict=True)
+    template_of = {(person, rank): template for person, rank, template in shown}
+    asked = zip(*(rows[name].to_pylist() for name in keys), strict=True)
+    return pa.array([template_of.get(key) for key in asked], pa.string())
 
 
 def _where(shown: BoolArray, texts: npt.NDArray[np.str_], person: IntArray) -> pa.Array:

@@ -1,7 +1,8 @@
-"""The figures of a run of the nightly job, and the alerts that somebody has to act on."""
+"""The figures of a run of the nightly job, in numbers and in words, and the alerts that somebody has to act on."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -10,8 +11,10 @@ import numpy as np
 from features.assignment import POLICY_HOLDOUT
 from features.run import Run
 from serving.config import CampaignConfig
+from serving.creative.assemble import creative_figures
 from serving.decisions import Decided
 from serving.lists.figures import list_figures
+from training.reports.page import money, number
 
 NOT_ENFORCED_LIMITS: Final = "not_enforced"
 
@@ -46,6 +49,7 @@ def score_figures(decided: Decided, config: CampaignConfig) -> dict[str, Any]:
         NOT_ENFORCED_LIMITS: [asdict(limit) for limit in people.not_enforced],
         "unknown_steps": people.steps.unknown,
         "lists": list_figures(decided.lists.rows),
+        "creative": creative_figures(decided.creatives, config.creative, config.sequence.steps),
         "pins_not_in_catalog": [
             pin
             for pin in config.lists.merchandising.pin
@@ -60,3 +64,35 @@ def score_alerts(run: Run) -> list[str]:
         f"alert {limit['rule']} ({limit['owner']}): not enforced, {limit['reason']}"
         for limit in run.manifest["figures"][NOT_ENFORCED_LIMITS]
     ]
+
+
+def allocation_lines(scored: Mapping[str, Any], currency: str) -> tuple[str, str, str]:
+    """What was spent on whom, what one more unit of budget would earn, and what lots did; a sentence or two each."""
+    limit = "The budget is spent" if scored["budget_binds"] else "The budget is not the limit"
+    ways = ", ".join(
+        f"{count:,} by {name.replace('_', ' ')}" for name, count in scored["by_channel"].items()
+    )
+    spent = (
+        f"{scored['contacted']:,} households are contacted ({ways}) at an expected cost of "
+        f"{money(scored['expected_cost'], currency)}. {limit}: the last household that the policy contacts is expected to return "
+        f"{number(scored['least_return_contacted'], 2)} {currency} of margin per {currency} of cost."
+    )
+    lots = (
+        f"Lots kept {scored['ghosts']:,} households from contact that the policy would contact, {scored['policy_held_out']:,} of them "
+        f"for this time only; {scored['explored']:,} households were contacted by lot though it would not, for "
+        f"{money(scored['exploration_cost'], currency)}. The chance of every decision is recorded beside it."
+    )
+    return spent, _one_more(scored, currency), lots
+
+
+def _one_more(scored: Mapping[str, Any], currency: str) -> str:
+    price = scored["shadow_price"]
+    if not scored["budget_binds"]:
+        return "More budget would change nothing: whoever is worth a contact gets one."
+    interval = (
+        "no interval, since the model in force was not itself tested"
+        if price["low"] is None
+        else f"95 % interval {number(price['low'], 2)} to {number(price['high'], 2)} by the effect measured on test rows of like "
+        "scores; order value and cost are taken as known"
+    )
+    return f"One more {currency} of budget would earn {number(price['value'], 2)} {currency} of margin by the model ({interval})."

@@ -14,14 +14,23 @@ import pyarrow as pa
 from features import columns as c
 from features.assignment import uniform
 from features.histories.histories import AsOf, Histories, microseconds
-from serving.decisions import CONTACTED, HELD_OUT, NOT_WORTH_IT, OVER_BUDGET
+from serving.decisions import (
+    CONTACTED,
+    EXPLORED,
+    HELD_OUT,
+    NOT_WORTH_IT,
+    OVER_BUDGET,
+    POLICY_HELD_OUT,
+)
 from training.reports.page import money, percent, points
 
 _SALT: Final = "report sample"
 _HISTORY_LINES: Final = 6
 _SAMPLE: Final = {
-    CONTACTED: 4,
+    CONTACTED: 2,
     HELD_OUT: 1,
+    POLICY_HELD_OUT: 1,
+    EXPLORED: 1,
     NOT_WORTH_IT: 1,
     OVER_BUDGET: 1,
     "recent_purchaser": 1,
@@ -33,10 +42,14 @@ _SAMPLE: Final = {
 _WORDS: Final = {
     CONTACTED: "contacted",
     HELD_OUT: "held out at random",
+    POLICY_HELD_OUT: "held out at random this time",
+    EXPLORED: "contacted by lot",
     NOT_WORTH_IT: "not worth the cost",
     OVER_BUDGET: "budget spent",
     "recent_purchaser": "bought too recently",
     "frequency_cap": "frequency cap reached",
+    "too_early": "too soon after the visit",
+    "too_late": "too long after the visit",
     "no_consent": "no consent",
     "no_history": "no history",
 }

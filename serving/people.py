@@ -64,6 +64,12 @@ class People:
     not_enforced: list[NotEnforced]
     reach: float
 
+    @property
+    def prices_hidden(self) -> bool:
+        """Whether the feed is too old for its prices to be shown."""
+        feed = self.ingested.manifest["figures"].get("feed")
+        return bool(feed and feed["freshness"]["hide_prices"])
+
 
 def load_people(project: Project, config: CampaignConfig, runs: Mapping[str, Run]) -> People:
     """Read what earlier steps stored.

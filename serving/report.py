@@ -15,9 +15,11 @@ from features.steps.features import FEATURES, load_histories
 from features.steps.ingest import INGEST, QUALITY
 from features.steps.segments import SEGMENTS_STEP
 from features.steps.simulate import SIMULATE, TRUTH_STEP
-from features.tables import CATALOG, DECISIONS, WATERFALL
+from features.tables import CATALOG, CREATIVES, DECISIONS, WATERFALL
+from serving.creative.gallery import gallery
 from serving.exports.config import EXPORTS_FILE
 from serving.exports.section import exports_section
+from serving.figures import NOT_ENFORCED_LIMITS, allocation_lines
 from serving.households import example_households
 from serving.score import SCORE
 from training.promotion.contests import PROMOTE_RECOMMENDER
@@ -88,7 +90,9 @@ def _facts(project: Project, runs: Mapping[str, Run]) -> dict[str, Any]:
         ),
         "uplift": _uplift(runs[TRAIN_UPLIFT]),
         "waterfall": _waterfall(runs[SCORE]),
-        "allocation": _allocation(scored, currency),
+        "allocation": allocation_lines(scored, currency),
+        "alerts": scored[NOT_ENFORCED_LIMITS],
+        "gallery": gallery(runs[SCORE].read(CREATIVES), scored["creative"]),
         "exports": exports_section(runs[EXPORT], score_run=runs[SCORE].run_id)
         if EXPORT in runs
         else None,
@@ -272,15 +276,6 @@ def _waterfall(run: Run) -> list[dict[str, Any]]:
         }
         for level, name in names.items()
     ]
-
-
-def _allocation(scored: Mapping[str, Any], currency: str) -> str:
-    limit = "The budget is spent" if scored["budget_binds"] else "The budget is not the limit"
-    return (
-        f"{scored['contacted']:,} households are contacted at an expected cost of "
-        f"{money(scored['expected_cost'], currency)}. {limit}: the last household contacted is expected to return "
-        f"{number(scored['least_return_contacted'], 2)} {currency} of margin per {currency} of cost."
-    )
 
 
 def _lift(lift: Mapping[str, Any], currency: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The nightly job: load → holdout → eligibility → frequency → lists → allocate → explore → publish."""
+"""The nightly job: load → holdout → eligibility → frequency → lists → allocate → explore → creative → publish."""
 
 from __future__ import annotations
 
@@ -18,12 +18,26 @@ from features.steps.features import FEATURES
 from features.steps.ingest import INGEST
 from features.steps.items import stored, stored_items
 from features.steps.simulate import SIMULATE
-from features.tables import ASSIGNMENTS, DECISIONS, EVENTS, REVERSALS, WATERFALL
+from features.tables import (
+    ASSIGNMENTS,
+    CREATIVES,
+    DECISIONS,
+    EVENTS,
+    REVERSALS,
+    WATERFALL,
+)
 from serving.allocate import Allocation, Offers, allocate
 from serving.bids import bids
 from serving.candidates import Counter
 from serving.config import CampaignConfig
-from serving.decisions import Decided, Forecast, Lists, assignments_table, decisions_table
+from serving.creative.campaign import campaign_creatives
+from serving.decisions import (
+    Decided,
+    Forecast,
+    Lists,
+    assignments_table,
+    decisions_table,
+)
 from serving.eligibility import person_rules
 from serving.exploration import explore
 from serving.figures import score_figures
@@ -50,7 +64,7 @@ _LAYER: Final = "serving"
 def score(project: Project, config: CampaignConfig) -> Run:
     """Decide for every person: contact or not, by what, with which items, and why.
 
-    Writes decisions.parquet, assignments.parquet, waterfall.parquet, decisions.csv and a manifest; a rerun changes no byte.
+    Writes decisions.parquet, creatives.parquet, assignments.parquet, waterfall.parquet, decisions.csv and a manifest; a rerun changes no byte.
 
     Raises:
         InputError: a send log cannot be read whole.
@@ -102,6 +116,7 @@ def _decide(
     actions = explore(
         offers, allocation, arms, config.exploration, people.ids, money=by_lot, salt=salt
     )
+    creatives = campaign_creatives(people, lists.rows, actions, config, run_id=writer.run_id)
     return Decided(
         people=people,
         arms=arms,
@@ -120,6 +135,7 @@ def _decide(
             reach=people.reach,
             least_return=max(budget.min_return, allocation.shadow_price) or 1.0,
         ),
+        creatives=creatives,
     )
 
 
@@ -247,4 +263,5 @@ def _publish(
     waterfall = pa.concat_tables([decided.verdict.table, decided.lists.waterfall])
     writer.table(waterfall, WATERFALL, source=SCORE)
     writer.table(assignments_table(decided, config), ASSIGNMENTS, source=SCORE)
+    writer.table(decided.creatives, CREATIVES, source=SCORE)
     writer.csv("decisions.csv", decisions)

@@ -178,6 +178,12 @@ eligibility: {recent_purchase_hours: 48, just_bought_days: 2, blocked_categories
 frequency: {max_contacts: 3}
 candidates: 20
 items_per_person: 3
+creative:
+  templates:
+    - {name: restock, step: reminder, stages: [post_purchase], headline: "{{ title }} for {{ price }}"}
+    - {name: again, step: reminder, headline: "{{ title }}", body: "From {{ maker }}", fallbacks: {maker: your shop}}
+    - {name: worth_it, step: value, headline: "{{ title }}", body: "Only {{ price }}"}
+    - {name: last, step: urgency, headline: "Hurry: {{ title }}"}
 """,
 }
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from serving.decisions import _prices_hidden
+from serving.people import People
 
 
 @pytest.mark.parametrize(
@@ -18,4 +18,5 @@ from serving.decisions import _prices_hidden
     ],
 )
 def test_an_old_feed_hides_its_prices(feed, hidden):
-    assert _prices_hidden(SimpleNamespace(manifest={"figures": {"feed": feed}})) is hidden
+    people = SimpleNamespace(ingested=SimpleNamespace(manifest={"figures": {"feed": feed}}))
+    assert People.prices_hidden.fget(people) is hidden

@@ -26,6 +26,7 @@ SECTIONS = [
     "Which items: recommenders compared",
     "Which people: does the uplift ranking work?",
     "Who may be contacted: the waterfall",
+    "What they are shown: the gallery",
     "What the simulated campaign changed",
     "What the decisions are worth",
     "Ten households",
@@ -161,6 +162,8 @@ def test_a_hostile_title_stays_text(finished_project, tmp_path):
         return pc.if_else(pc.is_valid(texts), pa.scalar(HOSTILE), texts)
 
     rewrite(workspace.current(SCORE).path / "decisions.parquet", **{c.TITLE: hostile})
+    shown = (c.HEADLINE, c.BODY, c.LINK, c.PRICE_TEXT, c.TEMPLATE)
+    rewrite(workspace.current(SCORE).path / "creatives.parquet", **dict.fromkeys(shown, hostile))
     rewrite(workspace.current(INGEST).path / "catalog.parquet", **{c.TITLE: hostile})
     shutil.rmtree(workspace.root / REPORT)
     html = (write_report(project).path / PAGE).read_text(encoding="utf-8")

@@ -22,7 +22,15 @@ from features.project import Project
 from features.steps.features import FEATURES, load_histories
 from features.steps.ingest import INGEST
 from features.steps.simulate import SIMULATE
-from features.tables import ASSIGNMENTS, CATALOG, DECISIONS, EXPOSURES, PERSONS, WATERFALL
+from features.tables import (
+    ASSIGNMENTS,
+    CATALOG,
+    CREATIVES,
+    DECISIONS,
+    EXPOSURES,
+    PERSONS,
+    WATERFALL,
+)
 from serving.config import CampaignConfig
 from serving.decisions import CONTACTED, EXPLORED, NOT_WORTH_IT, OVER_BUDGET
 from serving.figures import score_alerts
@@ -264,6 +272,31 @@ def test_every_item_says_where_it_comes_from(decisions, campaign):
     rules = "not_in_catalog;suppressed;blocked_category;not_in_stock;no_price;just_bought"
     assert set(shown[c.FILTERS_PASSED]) == {rules}
     assert shown[c.GAIN_LOST].eq(0).all()  # nothing is merchandised here
+
+
+def test_creatives_are_those_of_contacts_and_ghosts(project, campaign, decisions, people):
+    run = project.workspace.current(SCORE)
+    creatives = run.read(CREATIVES).to_pandas()
+    shown = decisions[decisions[c.CONTACT] | decisions[c.GHOST]]
+    keys = [c.PERSON_ID, c.RANK]
+    both = creatives.merge(shown, on=keys, suffixes=("", "_decided"), validate="one_to_one")
+    assert len(both) == len(creatives) == len(shown)
+    for name in (c.ITEM_ID, c.GHOST, c.CHANNEL, c.STAGE, c.STEP, c.TEMPLATE, c.SNAPSHOT_ID):
+        assert (both[name] == both[f"{name}_decided"]).all(), name
+    assert (both[c.PRICE_TEXT] == both[c.PRICE].map("{:.2f} USD".format)).all()
+    assert both[c.HEADLINE].str.startswith("Hurry").sum() == 0  # no feed says what is left
+    restocked = both[both[c.TEMPLATE] == "restock"]
+    assert (restocked[c.HEADLINE] == restocked[c.TITLE] + " for " + restocked[c.PRICE_TEXT]).all()
+    rest = decisions[~(decisions[c.CONTACT] | decisions[c.GHOST])]
+    assert rest[c.TEMPLATE].isna().all()
+    figures = run.manifest["figures"]["creative"]
+    assert figures["templates"] == creatives[c.TEMPLATE].value_counts().to_dict()
+    assert figures["fallbacks"] == {"maker": int((creatives[c.TEMPLATE] == "again").sum())}
+    steps = set(creatives[c.STEP])
+    assert steps == {"reminder", "value", "urgency"}
+    allowed = {"reminder": {"restock", "again"}, "value": {"worth_it"}, "urgency": {"worth_it"}}
+    for step in steps:
+        assert set(creatives.loc[creatives[c.STEP] == step, c.TEMPLATE]) <= allowed[step]
 
 
 def test_without_a_record_of_contacts_the_cap_is_not_enforced_and_says_so(

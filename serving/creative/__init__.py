@@ -1,0 +1,1 @@
+"""What a person is shown: templates filled from the feed, guarded, and rotated."""
