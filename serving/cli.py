@@ -210,11 +210,25 @@ def compare(
     out: Annotated[Path | None, typer.Option(help="Also to a .parquet or .csv file.")] = None,
     log_json: LogJson = False,
 ) -> None:
-    """Compare uplift trainings on the same test rows, paired, each against the first."""
+    """Compare uplift trainings on the same test rows, paired, each against the first; or measured experiments.
+
+    Experiments stand in one table; an outcome is pooled over them where it is defined the same, else that is said.
+    """
     from training.compare_uplift import compare_runs, read_run, stored_runs  # noqa: PLC0415
     from training.comparison_report import comparison_lines, comparison_table  # noqa: PLC0415
+    from training.experiments.compare_experiments import (  # noqa: PLC0415
+        compare_experiments,
+        is_experiment,
+    )
     from training.table_file import write_table  # noqa: PLC0415
 
+    if runs and is_experiment(runs[0]):
+        experiments = compare_experiments(runs)
+        shown = experiments.lines(as_json=log_json)
+        if out is not None:
+            write_table(experiments.table(), out)
+        typer.echo("\n".join(shown))
+        return
     named = [read_run(folder) for folder in runs or ()]
     found = compare_runs([*named, *(stored_runs(tracking_project) if tracking_project else ())])
     lines = comparison_lines(found, as_json=log_json)
@@ -361,6 +375,21 @@ def measure(
     from serving.experiment_jobs import plan_measure  # noqa: PLC0415
 
     _execute(plan_measure(config, overrides or []), dry_run=dry_run, log_json=log_json)
+
+
+@app.command()
+def proof(config: ConfigFile, overrides: Overrides = None) -> None:
+    """Prove what decisions earn: policies beside an oracle, in made-up stores whose truth is known.
+
+    Stopped, it goes on where it was. Writes the table and the page into the folder of the config.
+    """
+    from features.config import load_config  # noqa: PLC0415
+    from serving.proof.config import ProofConfig  # noqa: PLC0415
+    from serving.proof.prove import PAGE, prove  # noqa: PLC0415
+
+    found = load_config(ProofConfig, config, overrides=overrides or [])
+    prove(found, folder=config.parent, tell=typer.echo)
+    typer.echo(f"page        {(config.parent / found.folder / PAGE).resolve()}")
 
 
 @app.command()
