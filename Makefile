@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 READY_SPARK := $(VENV)/.ready-spark
 
-.PHONY: demo test check format docs bench clean
+.PHONY: demo test check format docs bench proof proof-small clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)  ## set-up, then the main job on The Complete Journey
@@ -30,6 +30,12 @@ docs: $(READY)  ## rewrite the map of modules in CONTRIBUTING.md
 
 bench: $(READY)  ## speed beside the peers, as ratios
 	$(BIN)/python -m benchmarks
+
+proof: $(READY)  ## what decisions earn, proved in made-up stores; goes on where it stopped
+	$(BIN)/retarget proof configs/simulated_store/proof.yaml
+
+proof-small: $(READY)  ## the same in two small stores: does it run, not what is reached
+	$(BIN)/retarget proof configs/simulated_store/proof.yaml folder=../../workspace/proof_small seeds=2 store.persons=3000 learning.uplift.kind=t_learner
 
 clean:  ## remove the outputs of the demo (not the virtual environment)
 	rm -rf workspace

@@ -15,6 +15,7 @@ from features.simulate.store.replay_config import ReplayConfig
 from features.steps.config import FeaturesConfig
 from serving.config import CampaignConfig
 from serving.exports.config import ExportsConfig
+from serving.proof.config import ProofConfig
 from training.experiments.config import MeasureConfig
 from training.experiments.design_config import DesignConfig
 from training.flat_recommender_config import FlatRecommenderConfig
@@ -40,6 +41,7 @@ BY_KIND = {
     "measure": MeasureConfig,
     "design": DesignConfig,
     "promotion": PromotionConfig,
+    "proof": ProofConfig,
     None: ProjectConfig,
 }
 

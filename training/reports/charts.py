@@ -221,6 +221,36 @@ def line_plot(points: pd.DataFrame, *, axis: str, number: str, height: int = 150
     return _svg(mark.encode(x=x, y=y, color=colour).properties(width=620, height=height))
 
 
+def week_plot(points: pd.DataFrame, *, axis: str, highlight: Sequence[str]) -> str:
+    """Values over weeks, a line per name; the highlighted ones are thicker.
+
+    Args:
+        points: columns line, week (whole numbers) and value; at most ten lines.
+        axis: title of the value axis, with its unit.
+        highlight: lines that the page is about.
+    """
+    lines = list(dict.fromkeys(points["line"]))
+    data = points.assign(mark=points["line"].isin(list(highlight)))
+    colour = alt.Color(
+        "line:N",
+        sort=lines,
+        scale=alt.Scale(domain=lines, scheme="tableau10"),
+        legend=alt.Legend(title=None, orient="right", labelLimit=200),
+    )
+    width = alt.condition("datum.mark", alt.value(3.5), alt.value(1.5))
+    mark = (
+        alt.Chart(data)
+        .mark_line()
+        .encode(
+            x=alt.X("week:Q", title="Week", axis=alt.Axis(tickMinStep=1)),
+            y=alt.Y("value:Q", title=axis, axis=alt.Axis(tickCount=_TICKS)),
+            color=colour,
+            strokeWidth=width,
+        )
+    )
+    return _svg(mark.properties(width=560, height=340))
+
+
 def bar_plot(bars: pd.DataFrame, *, axis: str, number: str, highlight: Sequence[str] = ()) -> str:
     """Horizontal bars in the given order, with their value beside them.
 
