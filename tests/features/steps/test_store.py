@@ -113,7 +113,7 @@ def test_late_events_are_told_apart_when_days_come_one_by_one(dirty, tmp_path):
     arrived = tmp_path / "workspace" / "store" / "current" / "files"
     shutil.copytree(files, arrived, ignore=shutil.ignore_patterns("*.parquet"))
     (tmp_path / "project.yaml").write_text(PROJECT)
-    for day, path in enumerate(sorted((files / "events").iterdir())[:10]):
+    for day, path in enumerate(sorted((files / "events").iterdir())[:9]):
         shutil.copy(path, arrived / "events")
         if day < 7:
             continue  # the first delivery holds eight days
@@ -124,7 +124,7 @@ def test_late_events_are_told_apart_when_days_come_one_by_one(dirty, tmp_path):
     for day, path in enumerate(sorted((arrived / "events").iterdir())):
         begins = int((begin + timedelta(days=day)).timestamp() * 1e6)
         came_late.append(int((pq.read_table(path)["time"].to_numpy() < begins).sum()))
-    assert sum(came_late[8:]) > 5
+    assert sum(came_late[8:]) > 2
     assert deliveries[c.LATE].tolist() == [0] * 8 + came_late[8:]
 
 
