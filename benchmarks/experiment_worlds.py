@@ -64,7 +64,12 @@ def _shop(treated: BoolArray, rows: ContrastRows, rng: np.random.Generator) -> d
     value = linearised(orders * taste, orders, rows)
     if value is not None:
         level = float(np.exp(0.5**2 / 2))
-        found |= _both("order value (ratio)", rows.lift(value, signed=False), level, 0.05 * level)
+        found |= _both(
+            "order value (ratio)",
+            rows.lift(value, signed=False, responded=orders > 0),
+            level,
+            0.05 * level,
+        )
     return found
 
 

@@ -76,9 +76,8 @@ class ComparedExperiments:
     def lines(self, *, as_json: bool) -> list[str]:
         """For a person, or one JSON object per line."""
         if as_json:
-            return [
-                json.dumps(json.loads(to_json(asdict(row)))) for row in (*self.rows, *self.pooled)
-            ]
+            found = [*map(asdict, self.rows), *map(asdict, self.pooled)]
+            return [json.dumps(json.loads(to_json(row))) for row in found]
         shown = [
             f"{row.experiment:18} {row.treated:16} {row.outcome:18} {row.effect:+.5g} [{row.low:+.5g}, {row.high:+.5g}]"
             for row in self.rows

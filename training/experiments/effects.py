@@ -9,7 +9,15 @@ import numpy as np
 
 from features.arrays import BoolArray, FloatArray, IntArray
 from training.experiments.lift import LiftEstimate, arm_mean, estimate_lift
-from training.metrics.estimates import Estimate, Parts, estimate, fieller, ratio, unknown
+from training.metrics.estimates import (
+    MINIMUM_OUTCOMES,
+    Estimate,
+    Parts,
+    estimate,
+    fieller,
+    ratio,
+    unknown,
+)
 
 RATIO: Final = "sum of the numerator over sum of the denominator per arm (delta method over independent units); "
 ADJUSTED: Final = "; adjusted by CUPED: outcome - theta (covariate - its mean), theta = covariance / variance over both arms"
@@ -45,17 +53,30 @@ class ContrastRows:
             None if self.clusters is None else self.clusters[keep],
         )
 
-    def lift(self, outcome: FloatArray, *, signed: bool | None = None) -> LiftEstimate:
-        """Lift of a value per row.
+    def lift(
+        self,
+        outcome: FloatArray,
+        *,
+        signed: bool | None = None,
+        responded: BoolArray | None = None,
+    ) -> LiftEstimate:
+        """Lift of a value per row; without an interval where an arm has fewer than `MINIMUM_OUTCOMES` outcomes.
 
         Args:
             outcome: shape (n_rows,).
             signed: whether what is measured may be negative: its relative interval is then Fieller's, not the one on
                 the log scale. None = whether a value is.
+            responded: which rows have an outcome, shape (n_rows,); None = those whose value is not 0.
         """
         found = estimate_lift(
             outcome, self.treated, probability=self.probability, clusters=self.clusters
         )
+        some = outcome != 0 if responded is None else responded
+        if min(np.sum(some & self.treated), np.sum(some & ~self.treated)) < MINIMUM_OUTCOMES:
+            nan = float("nan")
+            return replace(
+                found, se=nan, low=nan, high=nan, p_value=nan, relative_low=nan, relative_high=nan
+            )
         if not ((outcome < 0).any() if signed is None else signed):
             return found
         quotient = fieller(

@@ -90,7 +90,21 @@ def measure_project(project: Project, config: MeasureConfig, data: ExperimentHis
     """
     built, simulated = (project.workspace.current(step) for step in (FEATURES, SIMULATE))
     table = campaign_table(built, simulated, data.experiment)
-    named = ExperimentTable(
+    return _carry_out(
+        project.workspace,
+        flat_table_of(table, source=f"experiment '{data.experiment}'"),
+        campaign_columns(data),
+        config,
+        content=config.model_copy(update={"workspace": ""}),
+        inputs={FEATURES: built.run_id, SIMULATE: simulated.run_id},
+        tracking_project=project.config.name,
+        notice=_SIMULATED,
+    )
+
+
+def campaign_columns(data: ExperimentHistories) -> ExperimentTable:
+    """What the columns of a `campaign_table` are."""
+    return ExperimentTable(
         kind="flat_table",
         path="",
         arm=c.ARM,
@@ -103,16 +117,6 @@ def measure_project(project: Project, config: MeasureConfig, data: ExperimentHis
         day=c.ASSIGNED_AT,
         exposed=_EXPOSED,
         would_be_exposed=c.GHOST,
-    )
-    return _carry_out(
-        project.workspace,
-        flat_table_of(table, source=f"experiment '{data.experiment}'"),
-        named,
-        config,
-        content=config.model_copy(update={"workspace": ""}),
-        inputs={FEATURES: built.run_id, SIMULATE: simulated.run_id},
-        tracking_project=project.config.name,
-        notice=_SIMULATED,
     )
 
 

@@ -364,9 +364,11 @@ class _Contrast:
     ) -> list[OutcomeEffect]:
         is_ratio = isinstance(outcome, RatioOutcome)
         signed = not is_ratio and bool((values < 0).any())
+        column = outcome.denominator if isinstance(outcome, RatioOutcome) else name
+        responded = self.all.numbers[column][self.kept] != 0
 
         def lift(of: FloatArray, *, tail: str = "") -> LiftEstimate:
-            found = self.rows.lift(of, signed=signed)
+            found = self.rows.lift(of, signed=signed, responded=responded)
             head = RATIO if is_ratio else ""
             return replace(found, convention=f"{head}{found.convention}{tail}")
 

@@ -53,7 +53,7 @@ def interval_text(effect: Mapping[str, Any]) -> str:
     """Ends of the interval of a difference, in words."""
     low, high = effect["lift"]["low"], effect["lift"]["high"]
     if low is None:
-        return "no interval"
+        return "too few outcomes for an interval"
     if effect["kind"] == "binary":
         return f"95 % interval {points(low)} to {points(high)}"
     return f"95 % interval {low:+,.4g} to {high:+,.4g}"
@@ -64,7 +64,7 @@ def relative(lift: Mapping[str, Any]) -> str:
     if lift["relative"] is None:
         return UNKNOWN
     if None in (lift["relative_low"], lift["relative_high"]):
-        return f"{100 * lift['relative']:+.1f} % [no interval]"
+        return f"{100 * lift['relative']:+.1f} % [too few outcomes]"
     ends = ", ".join(f"{100 * lift[end]:+.1f} %" for end in ("relative_low", "relative_high"))
     return f"{100 * lift['relative']:+.1f} % [{ends}]"
 
@@ -80,10 +80,11 @@ def _cell(text: str, told: str = "") -> dict[str, str]:
 def _difference(lift: Mapping[str, Any] | None, kind: str) -> str:
     if lift is None:
         return "too few rows"
+    if lift["low"] is None:
+        shown = points(lift["effect"], 3) if kind == "binary" else f"{lift['effect']:+.6g}"
+        return f"{shown} [too few outcomes]"
     if kind == "binary":
         return f"{points(lift['effect'], 3)} [{points(lift['low'], 3)}, {points(lift['high'], 3)}]"
-    if lift["low"] is None:
-        return f"{lift['effect']:+.6g} [no interval]"
     return f"{lift['effect']:+.6g} [{lift['low']:+.6g}, {lift['high']:+.6g}]"
 
 

@@ -51,7 +51,20 @@ def test_a_ratio_by_hand():
     assert value[:3].mean() == pytest.approx(6 / 4)
     assert value[3:].mean() == pytest.approx(10 / 5)
     assert value[0] == pytest.approx(6 / 4 + (4 - 6 / 4 * 2) / (4 / 3))
-    assert rows.lift(value).effect == pytest.approx(10 / 5 - 6 / 4)
+    found = rows.lift(value)
+    assert found.effect == pytest.approx(10 / 5 - 6 / 4)
+    assert np.isnan(found.low)  # three rows an arm tell nothing of their error
+
+
+@pytest.mark.parametrize(("buyers", "known"), [(4, False), (5, True)])
+def test_four_outcomes_in_an_arm_are_too_few_for_an_interval(buyers, known):
+    treated = np.arange(400) % 2 == 0
+    bought = np.where(treated, np.arange(400) < 100, np.arange(400) < 2 * buyers).astype(float)
+    found = contrast(treated).lift(bought)
+    assert found.base_mean == buyers / 200
+    ends = (found.se, found.low, found.high, found.p_value, found.relative_low, found.relative_high)
+    assert np.isfinite(ends).all() == known
+    assert np.isnan(ends).all() != known
 
 
 def test_a_ratio_with_nothing_to_divide_by_is_none():
