@@ -25,14 +25,12 @@ from features.histories.histories import NO_CODE
 from features.simulate.store.draws import uniforms
 from features.simulate.store.people import People
 from features.simulate.store.shelf import Shelf
-from features.simulate.store.world_config import ArmConfig, TruthConfig
+from features.simulate.store.world_config import TruthConfig
 
 TYPES: Final = ("persuadable", "indifferent", "sure", "harmed")
 PERSUADABLE, INDIFFERENT, SURE, HARMED = range(4)
 
-DRAW_TYPE, DRAW_AUCTION, DRAW_WON, DRAW_LOST, DRAW_VISIT, DRAW_DAY, DRAW_HOUR, DRAW_ARM = range(
-    1, 9
-)
+DRAW_TYPE, DRAW_AUCTION, DRAW_WON, DRAW_LOST, DRAW_VISIT, DRAW_DAY, DRAW_HOUR = range(1, 8)
 """Purposes of the draws of a world; 0 is what people do by themselves."""
 
 
@@ -207,11 +205,6 @@ def day_of_order(draw: FloatArray, config: TruthConfig) -> IntArray:
     """The day after the contact, 0 to 27, on which an order is won, for draws in [0, 1); the inverse of `won_within`."""
     ends = np.array([won_within(day, config) for day in range(1, 28)])
     return np.searchsorted(ends, draw, side="right")
-
-
-def arms_by_name(config: TruthConfig) -> dict[str, ArmConfig]:
-    """The ways to contact, by name, in their order."""
-    return {arm.name: arm for arm in config.arms}
 
 
 def ordinary_item(tastes: npt.NDArray[np.int16], shelf: Shelf) -> IntArray:
