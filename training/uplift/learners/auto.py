@@ -52,20 +52,20 @@ _OUTCOME: Final = LinearConfig(penalty=100)
 _FLAT_EFFECT: Final = LinearConfig(penalty=5_000)
 _STUMPS: Final = BoostedConfig(n_trees=40, n_leaves=2, min_child_rows=500)
 _SHALLOW: Final = BoostedConfig(n_trees=20, n_leaves=4, min_child_rows=500)
-_TAME: Final = BoostedConfig(n_trees=100, n_leaves=4)
 
 DEFAULT_CANDIDATES: Final[tuple[SimpleConfig, ...]] = (
     SLearnerConfig(base=LinearConfig(penalty=1_000)),
-    SLearnerConfig(base=_TAME),
+    SLearnerConfig(base=BoostedConfig()),
     TLearnerConfig(base=_OUTCOME),
-    TLearnerConfig(base=BoostedConfig(n_trees=25, n_leaves=4)),
+    TLearnerConfig(base=BoostedConfig()),
     XLearnerConfig(base=_OUTCOME, effect=_STUMPS),
     XLearnerConfig(base=_OUTCOME, effect=_SHALLOW),
     DrLearnerConfig(base=_OUTCOME, effect=_FLAT_EFFECT),
     DrLearnerConfig(base=_OUTCOME, effect=_STUMPS),
 )
-"""Two settings of each learner. The R-learner is left out because at equal arms it is the DR-learner, class transformation
-because it does without an outcome model and so carries the whole noise of the outcome."""
+"""Two settings of each learner; the trees of S and T are deep enough for an effect that is all interaction. The R-learner is
+left out because at equal arms it is the DR-learner, class transformation because it does without an outcome model and so
+carries the whole noise of the outcome."""
 
 
 class AutoConfig(BaseConfig):
