@@ -1,7 +1,7 @@
 """How often the 95 % intervals of an experiment hold the truth: `python -m benchmarks.experiment_coverage FILE`.
 
-Simulates experiments in pieces, `--rows N --share S --sets M --seed K`, each of which adds a line to FILE; without rows it
-prints the table of everything in FILE. `--checks` prints how often the sample-ratio check alarms, the variance that CUPED
+Simulates experiments in pieces, `--rows N --share S --sets M --seed K`, each of which adds a line to FILE; with `--shop` of the
+outcomes that few rows have (conversion, revenue, order value), else of those that all have. Without rows it prints the table of everything in FILE. `--checks` prints how often the sample-ratio check alarms, the variance that CUPED
 leaves, and how often daily looks stop a test of nothing.
 """
 
@@ -15,12 +15,14 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from benchmarks.experiment_worlds import RHO, intervals
+from benchmarks.experiment_worlds import RHO, intervals, shop_intervals
 from training.experiments.checks import SAMPLE_RATIO_ALARM
 from training.experiments.effects import ContrastRows, cuped
 from training.experiments.sequential import looks_at
 
 DAYS = 60
+_SOME, _MOSTLY = 0.005, 0.9
+"""Share of intervals withheld from which on it is shown, and from which on it is all there is to show."""
 
 
 def simulate(*, rows: int, share: float, sets: int, seed: int) -> dict[str, list[int]]:
@@ -35,16 +37,25 @@ def simulate(*, rows: int, share: float, sets: int, seed: int) -> dict[str, list
     return {name: [hits[name], given[name]] for name in given}
 
 
+def simulate_shop(*, rows: int, share: float, sets: int, seed: int) -> dict[str, list[int]]:
+    """The same of the outcomes that few rows have."""
+    rng = np.random.default_rng([seed, rows, round(1000 * share), 1])
+    return {
+        name: [int(np.sum((low <= truth) & (truth <= high))), int(np.sum(low <= high))]
+        for name, (low, high, truth) in shop_intervals(rows, share, sets, rng).items()
+    }
+
+
 def table(lines: list[str]) -> list[str]:
-    """Coverage in percent, one row per figure; in brackets the share withheld, where it is above 0.5 %."""
+    """Coverage in percent, one row per figure; in brackets the share withheld for too few outcomes, where it is above 0.5 %."""
     sums: dict[str, Counter[tuple[int, float, int]]] = {}
-    sets: Counter[tuple[int, float]] = Counter()
-    for piece in map(json.loads, lines):
-        sets[piece["rows"], piece["share"]] += piece["sets"]
+    sets: Counter[tuple[str, int, float]] = Counter()
+    for piece in sorted(map(json.loads, lines), key=lambda piece: not piece["shop"]):
         for name, counts in piece["counts"].items():
+            sets[name, piece["rows"], piece["share"]] += piece["sets"]
             for place, count in enumerate(counts):
                 sums.setdefault(name, Counter())[piece["rows"], piece["share"], place] += count
-    columns = sorted(sets, key=lambda column: (column[1], column[0]))
+    columns = sorted({(rows, share) for _, rows, share in sets}, key=lambda one: (one[1], one[0]))
     heads = [f"{rows:,} rows, {share:.0%} treated" for rows, share in columns]
     printed = ["| 95 % interval of | " + " | ".join(heads) + " |", "|---" * (1 + len(heads)) + "|"]
     for name, found in sums.items():
@@ -57,10 +68,12 @@ def table(lines: list[str]) -> list[str]:
 
 
 def _percent(hits: int, given: int, sets: int) -> str:
-    if not given:
+    if not sets:
         return "\u2013"
     withheld = 1 - given / sets
-    return f"{100 * hits / given:.1f}" + (f" ({withheld:.1%} withheld)" if withheld > 0.005 else "")
+    if withheld > _MOSTLY:
+        return "withheld"
+    return f"{100 * hits / given:.1f}" + (f" ({withheld:.0%} withheld)" if withheld > _SOME else "")
 
 
 def checks(seed: int) -> list[str]:
@@ -142,6 +155,7 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.5)
     parser.add_argument("--sets", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--shop", action="store_true")
     parser.add_argument("--checks", action="store_true")
     asked = parser.parse_args()
     if asked.checks:
@@ -150,8 +164,10 @@ def main() -> None:
     if asked.rows is None:
         print("\n".join(table(asked.file.read_text(encoding="utf-8").splitlines())))
         return
-    counts = simulate(rows=asked.rows, share=asked.share, sets=asked.sets, seed=asked.seed)
-    piece = {"rows": asked.rows, "share": asked.share, "sets": asked.sets, "counts": counts}
+    draw = simulate_shop if asked.shop else simulate
+    counts = draw(rows=asked.rows, share=asked.share, sets=asked.sets, seed=asked.seed)
+    piece = {"rows": asked.rows, "share": asked.share, "sets": asked.sets, "shop": asked.shop}
+    piece["counts"] = counts
     with asked.file.open("a", encoding="utf-8") as sink:
         sink.write(json.dumps(piece) + "\n")
 

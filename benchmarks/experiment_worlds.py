@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import tea_tasting as tt
+import tea_tasting.aggr
 from scipy import stats
 
 from features.arrays import BoolArray, FloatArray, IntArray
-from training.experiments.effects import ContrastRows, cuped, incremental_ratio, linearised
+from training.experiments.effects import ContrastRows, cuped, incremental_ratio
 from training.experiments.exposure import effect_by_ghosts, effect_on_exposed
+from training.experiments.large_table import lift_of_aggregates
 from training.experiments.lift import LiftEstimate
+from training.metrics.estimates import MINIMUM_OUTCOMES, Z
 
 Interval = tuple[float, float, float]
 """Ends of an interval, and the truth."""
@@ -31,13 +35,12 @@ def mean_value(cap: float = np.inf) -> float:
 
 
 def intervals(rows: int, share: float, rng: np.random.Generator) -> dict[str, Interval]:
-    """Every interval of one experiment of so many rows, of which `share` are treated."""
+    """Intervals of outcomes that every row has, of one experiment of so many rows, of which `share` are treated."""
     treated = rng.random(rows) < share
     if min(treated.sum(), (~treated).sum()) < 2:
         return {}
     contrast = ContrastRows(treated, np.full(rows, share), None)
-    found = _shop(treated, contrast, rng)
-    found |= _before(treated, contrast, rng)
+    found = _before(treated, contrast, rng)
     found |= _reached(treated, contrast, rng)
     found |= _clusters(rows, share, rng)
     return found | _varying(rows, share, rng)
@@ -50,27 +53,109 @@ def _both(name: str, lift: LiftEstimate, base: float, effect: float) -> dict[str
     }
 
 
-def _shop(treated: BoolArray, rows: ContrastRows, rng: np.random.Generator) -> dict[str, Interval]:
-    n, rise = len(treated), LIFTED - BASE
-    bought = rng.random(n) < np.where(treated, LIFTED, BASE)
-    revenue = np.zeros(n)
-    revenue[bought] = rng.lognormal(LOG_MEAN, LOG_SD, int(bought.sum()))
-    found = _both("conversion 1 %", rows.lift(bought.astype(np.float64)), BASE, rise)
-    found |= _both("revenue", rows.lift(revenue), BASE * mean_value(), rise * mean_value())
-    capped = rows.lift(np.minimum(revenue, CAP))
-    found |= _both("revenue, capped", capped, BASE * mean_value(CAP), rise * mean_value(CAP))
-    orders = rng.poisson(np.where(treated, 0.22, 0.2)).astype(np.float64)
-    taste = rng.lognormal(0, 0.5, n) * np.where(treated, 1.05, 1.0)
-    value = linearised(orders * taste, orders, rows)
-    if value is not None:
-        level = float(np.exp(0.5**2 / 2))
-        found |= _both(
-            "order value (ratio)",
-            rows.lift(value, signed=False, responded=orders > 0),
-            level,
-            0.05 * level,
-        )
+def shop_intervals(
+    rows: int, share: float, sets: int, rng: np.random.Generator
+) -> dict[str, tuple[FloatArray, FloatArray, float]]:
+    """Intervals of outcomes that most rows do not have, of many experiments: only buyers are drawn, arms are aggregates.
+
+    As in a measurement, there is no interval (NaN) where an arm has fewer than `MINIMUM_OUTCOMES` outcomes. All are computed at
+    once; the first few are demanded equal to those of the function that measures.
+
+    Returns:
+        Low and high ends, shape (sets,), and the truth, by name.
+    """
+    drawn: dict[str, list[list[Arm]]] = {}
+    for _ in range(sets):
+        for name, arms in _shop(rows, share, rng).items():
+            drawn.setdefault(name, []).append(arms)
+    rise, level = LIFTED - BASE, float(np.exp(0.5**2 / 2))
+    truths = {
+        "conversion 1 %": (BASE, rise),
+        "revenue": (BASE * mean_value(), rise * mean_value()),
+        "revenue, capped": (BASE * mean_value(CAP), rise * mean_value(CAP)),
+        "order value (ratio)": (level, 0.05 * level),
+    }
+    found = {}
+    for name, (base, effect) in truths.items():
+        ends = _ends(np.array(drawn[name]))
+        for arms, own in zip(drawn[name][:_CHECKED], ends, strict=False):
+            _require_equal(arms, own)
+        found[name] = (ends[:, 0], ends[:, 1], effect)
+        found[f"{name}, relative"] = (ends[:, 2], ends[:, 3], effect / base)
     return found
+
+
+Arm = tuple[float, float, float, float, float, float, float]
+"""Rows, mean of the numerator and the denominator, their variances and covariance, and rows with an outcome."""
+
+_CHECKED: Final = 10
+
+
+def _shop(rows: int, share: float, rng: np.random.Generator) -> dict[str, list[Arm]]:
+    """Control and treated arm of every outcome of one experiment."""
+    treated = int(rng.binomial(rows, share))
+    found: dict[str, list[Arm]] = {}
+    for n, chance, rate, dearer in (
+        (rows - treated, BASE, 0.2, 1.0),
+        (treated, LIFTED, 0.22, 1.05),
+    ):
+        values = rng.lognormal(LOG_MEAN, LOG_SD, int(rng.binomial(n, chance)))
+        some = stats.poisson.pmf(np.arange(1, 12), rate)
+        orders = np.repeat(np.arange(1.0, 12), rng.multinomial(n, [*some, 1 - some.sum()])[:-1])
+        baskets = orders * rng.lognormal(0, 0.5, len(orders)) * dearer
+        for name, arm in (
+            ("conversion 1 %", _arm(n, np.ones(len(values)))),
+            ("revenue", _arm(n, values)),
+            ("revenue, capped", _arm(n, np.minimum(values, CAP))),
+            ("order value (ratio)", _arm(n, baskets, orders)),
+        ):
+            found.setdefault(name, []).append(arm)
+    return found
+
+
+def _arm(n: int, top: FloatArray, below: FloatArray | None = None) -> Arm:
+    """An arm whose other rows are 0; without a denominator every row counts one."""
+    mean = float(top.sum()) / n
+    variance = float(top @ top - n * mean**2) / (n - 1)
+    if below is None:
+        return n, mean, 1.0, variance, 0.0, 0.0, len(top)
+    under = float(below.sum()) / n
+    spread = float(below @ below - n * under**2) / (n - 1)
+    shared = float(top @ below - n * mean * under) / (n - 1)
+    return n, mean, under, variance, spread, shared, len(top)
+
+
+def _ends(arms: FloatArray) -> FloatArray:
+    """Ends of the absolute and the relative interval, shape (sets, 4), from arms of shape (sets, 2, 7)."""
+    n, top, below, own, spread, shared, outcomes = np.moveaxis(arms, 2, 0)
+    with np.errstate(all="ignore"):
+        level = top / below
+        noise = (own - 2 * level * shared + level**2 * spread) / (n * below**2)
+        effect, se = level[:, 1] - level[:, 0], np.sqrt(noise.sum(axis=1))
+        quotient = level[:, 1] / level[:, 0]
+        wide = np.exp(Z * np.sqrt((noise / level**2).sum(axis=1)))
+        ends = [effect - Z * se, effect + Z * se, quotient / wide - 1, quotient * wide - 1]
+    few = outcomes.min(axis=1) < MINIMUM_OUTCOMES
+    return np.where(few[:, None], np.nan, np.column_stack(ends))
+
+
+def _require_equal(arms: list[Arm], ends: FloatArray) -> None:
+    """The same by the function that measures, where it gives an interval."""
+    if np.isnan(ends).any():
+        return
+    metric = tt.RatioOfMeans("0", "1", equal_var=False, use_t=False)
+    control, treated = (
+        tea_tasting.aggr.Aggregates(
+            count_=int(n),
+            mean_={"0": top, "1": below},
+            var_={"0": own, "1": spread},
+            cov_={("0", "1"): shared},
+        )
+        for n, top, below, own, spread, shared, _ in arms
+    )
+    lift = lift_of_aggregates(control, treated, metric, convention="")
+    expected = [lift.low, lift.high, lift.relative_low, lift.relative_high]
+    np.testing.assert_allclose(ends, expected, rtol=1e-6)
 
 
 def _before(

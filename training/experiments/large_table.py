@@ -250,7 +250,8 @@ def _effect(
     config: MeasureConfig,
 ) -> OutcomeEffect:
     control, other = found[data.arms[0]], found[treated]
-    lift = _lift(control, other, asked, clustered=data.cluster is not None)
+    convention = _convention(asked, clustered=data.cluster is not None)
+    lift = lift_of_aggregates(control, other, asked.metric, convention=convention)
     outcome = asked.outcome
     declared = config.method if getattr(outcome, "before", None) is not None else "plain"
     plain = _metric(asked.name, outcome, asked.cap, "plain", clustered=data.cluster is not None)
@@ -274,19 +275,24 @@ def _effect(
     )
 
 
-def _lift(
+def lift_of_aggregates(
     control: tea_tasting.aggr.Aggregates,
     treated: tea_tasting.aggr.Aggregates,
-    asked: Asked,
+    metric: tt.RatioOfMeans,
     *,
-    clustered: bool,
+    convention: str,
 ) -> LiftEstimate:
+    """tea-tasting's result on the aggregates of two arms, as a lift.
+
+    Args:
+        control: of its units.
+        treated: of its units.
+        metric: what is compared.
+        convention: in words.
+    """
     with np.errstate(all="ignore"):
-        result = asked.metric.analyze_aggregates(control, treated)
+        result = metric.analyze_aggregates(control, treated)
     se = (result.effect_size_ci_upper - result.effect_size_ci_lower) / (2 * Z)
-    convention = _SUMS if clustered else _WELCH
-    if isinstance(asked.outcome, RatioOutcome):
-        convention = RATIO + convention
     known = result.control > 0 and result.treatment > 0
     nan = float("nan")
     return LiftEstimate(
@@ -304,5 +310,10 @@ def _lift(
         relative=float(result.rel_effect_size) if known else nan,
         relative_low=float(result.rel_effect_size_ci_lower) if known else nan,
         relative_high=float(result.rel_effect_size_ci_upper) if known else nan,
-        convention=convention + (ADJUSTED if asked.method == "before" else ""),
+        convention=convention,
     )
+
+
+def _convention(asked: Asked, *, clustered: bool) -> str:
+    head = RATIO if isinstance(asked.outcome, RatioOutcome) else ""
+    return f"{head}{_SUMS if clustered else _WELCH}{ADJUSTED if asked.method == 'before' else ''}"
