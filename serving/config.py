@@ -129,6 +129,10 @@ class FrequencyConfig(BaseConfig):
     logs: tuple[str, ...] = ()
     """Send logs of other systems, e-mail, SMS or on-site: CSV, TSV or Parquet, relative to this file."""
 
+    ahead: tuple[str, ...] = ()
+    """Decisions (`decisions.parquet`, relative to this file) of campaigns of higher priority for the same moment: their contacts
+    count against the caps, and whoever they leave no room for is removed as `displaced`."""
+
     owner: str = Field(default="crm", min_length=1)
     """Team that mends a missing log."""
 

@@ -21,6 +21,7 @@ from serving.config import FrequencyConfig, ItemRestConfig, TimingConfig
 from serving.waterfall import Rule
 
 FREQUENCY_CAP: Final = "frequency_cap"
+DISPLACED: Final = "displaced"
 TOO_EARLY: Final = "too_early"
 TOO_LATE: Final = "too_late"
 ITEM_REST: Final = "item_rest"
@@ -53,24 +54,44 @@ def contacts_left(
     config: FrequencyConfig,
     *,
     as_of: datetime,
+    ahead: pa.Table | None = None,
 ) -> FloatArray:
     """Contacts that the caps leave each person by each channel, shape (n_persons, n_channels); without a log no limit.
 
     A channel is bound by its own caps and by those over all channels; ghosts and contacts at or after `as_of` do not count.
+
+    Args:
+        log: the contact-log table; None = there is none.
+        person_ids: shape (n_persons,).
+        channels: names.
+        config: caps.
+        as_of: the moment of decision.
+        ahead: person and channel of contacts that other campaigns have planned for that moment; they count too.
     """
     if log is None:
         return np.full((len(person_ids), len(channels)), np.inf)
     past = Contacts.from_tables(log).as_of(person_ids, microseconds(as_of))
-    caps = caps_of(config)
-    left = [
-        cap_remaining(past, [cap for cap in caps if cap.channel in {None, channel}])
-        for channel in channels
-    ]
-    return np.stack(left, axis=1)
+    left = np.full((len(person_ids), len(channels)), np.inf)
+    for cap in caps_of(config):
+        bound = [cap.channel in {None, channel} for channel in channels]
+        room = cap_remaining(past, [cap]) - _planned(ahead, person_ids, cap)
+        left[:, bound] = np.minimum(left[:, bound], np.maximum(room, 0.0)[:, None])
+    return left
+
+
+def _planned(ahead: pa.Table | None, person_ids: TextArray, cap: ContactCap) -> IntArray:
+    """Planned contacts of each person that a cap counts."""
+    if ahead is None:
+        return np.zeros(len(person_ids), np.int64)
+    if cap.channel is not None:
+        ahead = ahead.filter(pc.equal(ahead[c.CHANNEL], cap.channel))
+    place = pc.index_in(ahead[c.PERSON_ID], value_set=pa.array(person_ids, pa.string()))
+    return np.bincount(place.drop_null().to_numpy(), minlength=len(person_ids))
 
 
 def frequency_rules(
     left: FloatArray,
+    shared: FloatArray,
     hours: FloatArray,
     stage: npt.NDArray[np.str_],
     config: FrequencyConfig,
@@ -81,6 +102,7 @@ def frequency_rules(
 
     Args:
         left: contacts left by channel, shape (n_persons, n_channels).
+        shared: what campaigns of higher priority leave of them.
         hours: hours since each person's last event, NaN = none.
         stage: funnel stage of each person.
         config: limits.
@@ -90,7 +112,9 @@ def frequency_rules(
     timing = [Rule(TOO_EARLY, hours < early), Rule(TOO_LATE, hours > late)]
     name = FREQUENCY_CAP if has_log else FREQUENCY_CAP + NOT_ENFORCED
     capped: BoolArray = np.all(left < 1, axis=1)
-    return [*(timing if config.timing else []), Rule(name, capped)]
+    displaced: BoolArray = np.all(shared < 1, axis=1)
+    sharing = [Rule(DISPLACED, displaced)] if config.ahead else []
+    return [*(timing if config.timing else []), Rule(name, capped), *sharing]
 
 
 def hours_since_last_event(history: AsOf) -> FloatArray:

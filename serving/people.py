@@ -25,6 +25,7 @@ from serving.config import CampaignConfig
 from serving.contact_log import contact_log
 from serving.exports.facts import known_ids
 from serving.frequency import NotEnforced, contacts_left, not_enforced
+from serving.priority import contacts_ahead
 from serving.sequence import NextSteps, next_steps
 
 
@@ -44,6 +45,7 @@ class People:
         stage: funnel stage, shape (n,).
         log: past contacts by any channel; None = there is no log.
         contacts_left: what the caps leave by channel, shape (n, n_channels).
+        shared_left: what campaigns of higher priority leave of that.
         steps: next step of the message sequence.
         not_enforced: limits that the log does not allow to apply.
         reach: share of contacts that reach their person, 0 to 1.
@@ -60,6 +62,7 @@ class People:
     stage: npt.NDArray[np.str_]
     log: pa.Table | None
     contacts_left: FloatArray
+    shared_left: FloatArray
     steps: NextSteps
     not_enforced: list[NotEnforced]
     reach: float
@@ -80,7 +83,7 @@ def load_people(project: Project, config: CampaignConfig, runs: Mapping[str, Run
         runs: of the steps ingest, features and simulate.
 
     Raises:
-        InputError: a send log cannot be read whole.
+        InputError: a send log cannot be read whole, or a campaign ahead decides for another moment.
     """
     as_of = project.config.as_of
     histories, ingested = load_histories(runs[FEATURES]), runs[INGEST]
@@ -93,6 +96,9 @@ def load_people(project: Project, config: CampaignConfig, runs: Mapping[str, Run
         [project.folder / name for name in config.frequency.logs],
         known_ids(ingested),
     )
+    channels = list(config.by_channel())
+    ahead = contacts_ahead([project.folder / name for name in config.frequency.ahead], as_of=as_of)
+    left = contacts_left(log, ids, channels, config.frequency, as_of=as_of)
     ordered = np.nan_to_num(features["recency_days"].to_numpy(), nan=np.inf)
     return People(
         project=project,
@@ -105,9 +111,10 @@ def load_people(project: Project, config: CampaignConfig, runs: Mapping[str, Run
         snapshot_id=ingested.read(CATALOG)[c.SNAPSHOT_ID][0].as_py(),
         stage=funnel_stage(history, window_days=config.stage_window_days),
         log=log,
-        contacts_left=contacts_left(
-            log, ids, list(config.by_channel()), config.frequency, as_of=as_of
-        ),
+        contacts_left=left,
+        shared_left=contacts_left(log, ids, channels, config.frequency, as_of=as_of, ahead=ahead)
+        if ahead.num_rows
+        else left,
         steps=next_steps(
             log,
             ids,

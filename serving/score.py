@@ -89,7 +89,10 @@ def score(project: Project, config: CampaignConfig) -> Run:
             "recommender": models.recommender_version,
             "uplift": models.uplift_version,
             c.AS_OF: project.config.as_of.isoformat(),
-            **{name: file_hash(project.folder / name) for name in config.frequency.logs},
+            **{
+                name: file_hash(project.folder / name)
+                for name in (*config.frequency.logs, *config.frequency.ahead)
+            },
         },
         layer=_LAYER,
     )
@@ -166,6 +169,7 @@ def _eligible(people: People, config: CampaignConfig, run_id: str) -> Verdict:
         ),
         *frequency_rules(
             people.contacts_left,
+            people.shared_left,
             hours_since_last_event(people.history),
             people.stage,
             config.frequency,
@@ -249,7 +253,7 @@ def _offers(people: People, forecast: Forecast, verdict: Verdict, config: Campai
     return Offers(
         value=forecast.value[:, None] * np.array([channel.effect for channel in channels]),
         cost=np.tile(cost, (len(people.ids), 1)),
-        possible=verdict.kept[:, None] & (people.contacts_left >= 1),
+        possible=verdict.kept[:, None] & (people.shared_left >= 1),
         tie_break=uniform(people.ids, salt=f"{config.holdout.salt}|tie"),
     )
 

@@ -69,7 +69,7 @@ def test_caps_count_across_channels_and_by_channel(make_log, day):
     left = contacts_left(log, ids("bac"), ("display", "email"), config, as_of=day(10))
     # a: one e-mail five days ago and one display contact count, the ghost and the one at the moment do not
     np.testing.assert_array_equal(left, [[3, 1], [3 - 2, 0], [3, 1]])
-    rules = frequency_rules(left, np.zeros(3), np.array(["cart"] * 3), config, has_log=True)
+    rules = frequency_rules(left, left, np.zeros(3), np.array(["cart"] * 3), config, has_log=True)
     assert [(rule.name, rule.removes.tolist()) for rule in rules] == [
         ("frequency_cap", [False] * 3)
     ]
@@ -79,8 +79,30 @@ def test_who_has_no_contact_left_by_any_channel_is_capped(make_log, day):
     log = make_log(("a", 9, {c.CHANNEL: "sms"}), ("a", 8, {}))
     config = FrequencyConfig(max_contacts=2, window_days=5)
     left = contacts_left(log, ids("ab"), ("display", "email"), config, as_of=day(10))
-    (rule,) = frequency_rules(left, np.zeros(2), np.array(["cart"] * 2), config, has_log=True)
+    (rule,) = frequency_rules(left, left, np.zeros(2), np.array(["cart"] * 2), config, has_log=True)
     assert rule.removes.tolist() == [True, False]
+
+
+def test_campaigns_of_higher_priority_come_first(make_log, day):
+    log = make_log(("a", 9, {}), ("b", 9, {}), ("c", 8, {}), ("c", 9, {}))
+    config = FrequencyConfig(
+        max_contacts=2,
+        window_days=5,
+        caps=(ContactCap(max_contacts=1, window_days=5, channel="email"),),
+        ahead=("other/decisions.parquet",),
+    )
+    ahead = pa.table({c.PERSON_ID: ["a", "d", "z"], c.CHANNEL: ["display", "email", "email"]})
+    channels = ("display", "email")
+    own = contacts_left(log, ids("abcd"), channels, config, as_of=day(10))
+    shared = contacts_left(log, ids("abcd"), channels, config, as_of=day(10), ahead=ahead)
+    np.testing.assert_array_equal(own, [[1, 1], [1, 1], [0, 0], [2, 1]])
+    np.testing.assert_array_equal(shared, [[0, 0], [1, 1], [0, 0], [2 - 1, 1 - 1]])
+    stage = np.array(["cart"] * 4)
+    rules = frequency_rules(own, shared, np.zeros(4), stage, config, has_log=True)
+    assert [(rule.name, rule.removes.tolist()) for rule in rules] == [
+        ("frequency_cap", [False, False, True, False]),
+        ("displaced", [True, False, True, False]),
+    ]
 
 
 @given(
@@ -107,7 +129,7 @@ def test_the_cap_is_the_count_in_the_window(days, cap, window):
 def test_without_a_log_nothing_is_capped_and_everybody_is_told(day):
     config = FrequencyConfig(item_rest=ItemRestConfig(), owner="lifecycle team")
     left = contacts_left(None, ids("a"), ("display",), config, as_of=day(10))
-    (rule,) = frequency_rules(left, np.zeros(1), np.array(["cart"]), config, has_log=False)
+    (rule,) = frequency_rules(left, left, np.zeros(1), np.array(["cart"]), config, has_log=False)
     assert (rule.name, rule.removes.tolist()) == ("frequency_cap_not_enforced", [False])
     told = [(limit.rule, limit.reason, limit.owner) for limit in not_enforced(None, config)]
     owner = "lifecycle team"
@@ -137,7 +159,9 @@ def test_contact_starts_and_stops_by_stage():
     )
     stage = np.array(["cart", "cart", "cart", "cart", "browse", "browse", "lapsed", "cart"])
     hours = np.array([3.9, 4, 48, 48.1, 0, 24.1, 999, np.nan])
-    early, late, _ = frequency_rules(np.full((8, 1), np.inf), hours, stage, config, has_log=True)
+    early, late, _ = frequency_rules(
+        *[np.full((8, 1), np.inf)] * 2, hours, stage, config, has_log=True
+    )
     assert (early.name, late.name) == ("too_early", "too_late")
     assert np.flatnonzero(early.removes).tolist() == [0]
     assert np.flatnonzero(late.removes).tolist() == [3, 5]

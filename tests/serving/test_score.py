@@ -16,7 +16,7 @@ from features import columns as c
 from features.builders.person import person_features
 from features.consent import contactable
 from features.contracts import check
-from features.errors import SchemaError
+from features.errors import InputError, SchemaError
 from features.histories.histories import microseconds
 from features.project import Project
 from features.steps.features import FEATURES, load_histories
@@ -34,6 +34,7 @@ from features.tables import (
 from serving.config import CampaignConfig
 from serving.decisions import CONTACTED, EXPLORED, NOT_WORTH_IT, OVER_BUDGET
 from serving.figures import score_alerts
+from serving.priority import contacts_ahead
 from serving.score import SCORE, _forecast, _marginal, score
 from training.models import champions
 
@@ -312,6 +313,36 @@ def test_without_a_record_of_contacts_the_cap_is_not_enforced_and_says_so(
         "alert frequency_cap (crm): not enforced, no exposure log",
         "alert sequence (crm): not enforced, no exposure log",
     ]
+
+
+def test_a_campaign_of_higher_priority_displaces_and_the_decisions_say_whom(
+    finished_project, tmp_path, campaign, people
+):
+    project = Project(shutil.copytree(finished_project, tmp_path / "copy", symlinks=True))
+    first = project.workspace.current(SCORE).path / "decisions.parquet"
+    shutil.copy(first, project.folder / "first.parquet")
+    limits = {"max_contacts": 1, "ahead": ("first.parquet",)}
+    frequency = campaign.frequency.model_copy(update=limits)
+    second = campaign.model_copy(update={"frequency": frequency})
+    run = score(project, second)
+    rows = run.read(DECISIONS).to_pandas()
+    rows = rows[rows[c.RANK] == 1].set_index(c.PERSON_ID)
+    ahead = people.index[people[c.CONTACT]]
+    assert not rows.loc[ahead, c.CONTACT].any()
+    displaced = rows.index[rows[c.REASON_CODES] == "displaced"]
+    assert len(displaced) > 0
+    assert set(displaced) <= set(ahead)
+    counted = {row[c.RULE]: row[c.COUNT_REMOVED] for row in run.read(WATERFALL).to_pylist()}
+    assert counted["displaced"] == len(displaced)
+
+
+def test_campaigns_that_share_a_cap_decide_for_the_same_moment(project):
+    path = project.workspace.current(SCORE).path / "decisions.parquet"
+    later = project.config.as_of + pd.Timedelta(days=1)
+    with pytest.raises(
+        InputError, match="decides for 2017-12-25 00:00, this campaign for 2017-12-26"
+    ):
+        contacts_ahead([path], as_of=later)
 
 
 def test_a_row_without_reasons_is_no_decision(project):
