@@ -20,14 +20,20 @@ from features.steps.ingest import INGEST
 from features.steps.simulate import SIMULATE
 from features.store import Workspace
 from features.tables import AUDIT_FINDINGS
-from serving.audit import files, items, people, sums
+from serving.audit import creatives, files, items, people, sums
 from serving.audit.check import Check, Found
 from serving.audit.evidence import SCORE, gather
 
 AUDIT: Final = "audit"
 RESULT: Final = "audit.json"
 
-CHECKS: Final[tuple[Check, ...]] = (*people.CHECKS, *items.CHECKS, *sums.CHECKS, *files.CHECKS)
+CHECKS: Final[tuple[Check, ...]] = (
+    *people.CHECKS,
+    *items.CHECKS,
+    *creatives.CHECKS,
+    *sums.CHECKS,
+    *files.CHECKS,
+)
 """Every rule, in the order in which findings are shown."""
 
 CLEAN: Final = "ok"

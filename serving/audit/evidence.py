@@ -4,28 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from features import columns as c
-from features.erasure.erase import EXPORT
 from features.erasure.tombstones import Tombstones, read_tombstones
-from features.errors import InputError, WorkspaceError
-from features.feed_tables import FEED_ITEMS, ITEM_SUPPRESSIONS
+from features.errors import InputError
 from features.run import Run, read_parquet
-from features.steps.ingest import INGEST
 from features.steps.items import stored
-from features.steps.simulate import SIMULATE
 from features.store import Workspace
-from features.tables import CATALOG, EVENTS, EXPOSURES, PERSONS, TIMESTAMP, WATERFALL
+from features.tables import CREATIVES, WATERFALL
 from serving.audit.contacts import ContactHashes, read_contact_hashes
+from serving.audit.facts import Facts, contacts_before, ingestion_of, read_facts
 from serving.audit.identities import Identities
-from serving.audit.person_files import SENDS, sends, suppressed_persons
+from serving.audit.person_files import suppressed_persons
 from serving.audit.published import Published, read_published
 
 SCORE: Final = "score"
@@ -34,7 +30,6 @@ EXPORTS_FILE: Final = "exports.json"
 PRICE_OF: Final = "price_of"
 """Which price an offer states: that of the `catalog`, or the `list` or `sale` price of the feed."""
 
-PURCHASE: Final = "purchase"
 _DECISION_COLUMNS: Final = (
     c.PERSON_ID, c.RANK, c.CONTACT, c.ELIGIBLE, c.ARM, c.PROBABILITY, c.ITEM_ID, c.PRICE, c.EXPECTED_COST, c.REASON_CODES,
     c.SNAPSHOT_ID, c.CHANNEL, c.TARGETED, c.EXPLORED, c.GHOST, c.CHANCE_OF_CONTACT, c.PROPENSITY,
@@ -44,32 +39,6 @@ _OFFERS: Final = pa.schema(
      PRICE_OF: pa.string(), c.AVAILABILITY: pa.string()}
 )  # fmt: skip
 _NAMED: Final = pa.schema({c.FILE: pa.string(), c.LINE: pa.int64(), c.PERSON_ID: pa.string()})
-
-
-@dataclass(frozen=True, eq=False)
-class Facts:
-    """What was known at the moment of a run.
-
-    Attributes:
-        as_of: the moment; only what happened before it counts.
-        persons, catalog: of the ingestion that the run read.
-        feed: its feed items; None = the project has no feed.
-        held_items: ids of items held back.
-        events: person, item, name and time of what the rules ask about (purchases, and events after which a person is left
-            alone), before the moment and as far back as they look.
-    """
-
-    as_of: datetime
-    persons: pa.Table
-    catalog: pa.Table
-    feed: pa.Table | None
-    held_items: pa.ChunkedArray
-    events: pa.Table
-
-    def since(self, back: timedelta, name: str = PURCHASE) -> pa.Table:
-        """Events of a name from so long before the moment on."""
-        recent = pc.greater_equal(self.events[c.TIME], pa.scalar(self.as_of - back, TIMESTAMP))
-        return self.events.filter(pc.and_(recent, pc.equal(self.events[c.EVENT_NAME], name)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +69,7 @@ class Evidence:
     Attributes:
         scored: the decisions.
         decisions: the decisions table itself.
+        creatives: what persons are shown, with file and line; None = the run made no creatives.
         limits: config that scoring recorded.
         contacts: person, time and channel of every real contact before the decisions, in all logs; None = there is no log,
             or one is not at hand.
@@ -113,6 +83,7 @@ class Evidence:
 
     scored: Side
     decisions: pa.Table
+    creatives: pa.Table | None
     limits: Mapping[str, Any]
     contacts: pa.Table | None
     exported: Side | None
@@ -144,7 +115,7 @@ def gather(
         WorkspaceError: a run that was read is no longer in the workspace.
     """
     limits: Mapping[str, Any] = scored.manifest["config"]
-    facts = _facts(workspace, scored, limits)
+    facts = read_facts(workspace, scored, limits)
     decisions = _select(read_parquet(scored.path / DECISIONS_FILE), _DECISION_COLUMNS, scored)
     rows = _with_places(decisions, f"{SCORE}/{DECISIONS_FILE}")
     first = rows.filter(pc.equal(rows[c.RANK], 1))
@@ -163,8 +134,9 @@ def gather(
     return Evidence(
         scored=side,
         decisions=decisions,
+        creatives=_creatives(scored),
         limits=limits,
-        contacts=_contacts(workspace, scored, folder, as_of=facts.as_of),
+        contacts=contacts_before(workspace, scored, folder, as_of=facts.as_of),
         exported=None if left is None else left[0],
         files=() if left is None else left[1],
         told={} if exported is None else exported.json(EXPORTS_FILE),
@@ -174,11 +146,16 @@ def gather(
     )
 
 
+def _creatives(scored: Run) -> pa.Table | None:
+    table = stored(scored, CREATIVES)
+    return None if table is None else _with_places(table, f"{SCORE}/{CREATIVES.name}.parquet")
+
+
 def _exported(
     workspace: Workspace, run: Run, folder: Path | None, limits: Mapping[str, Any]
 ) -> tuple[Side, tuple[Published, ...], frozenset[str] | None, ContactHashes | None]:
-    facts = _facts(workspace, run, limits)
-    identities = Identities.of(_ingested(workspace, run))
+    facts = read_facts(workspace, run, limits)
+    identities = Identities.of(ingestion_of(workspace, run))
     config = run.manifest["config"]
     suppressed = hashes = None
     if folder is not None:
@@ -217,71 +194,6 @@ def _files(run: Run) -> Iterator[Published]:
             yield read_published(run.path, entry, file)
 
 
-def _facts(workspace: Workspace, run: Run, limits: Mapping[str, Any]) -> Facts:
-    ingested = _ingested(workspace, run)
-    as_of = datetime.fromisoformat(run.manifest["inputs"][c.AS_OF])
-    asked = _asked(limits["eligibility"])
-    held = stored(ingested, ITEM_SUPPRESSIONS)
-    return Facts(
-        as_of=as_of,
-        persons=ingested.read(PERSONS),
-        catalog=ingested.read(CATALOG),
-        feed=stored(ingested, FEED_ITEMS),
-        held_items=pa.chunked_array([], pa.string()) if held is None else held[c.ITEM_ID],
-        events=pq.read_table(
-            ingested.path / f"{EVENTS.name}.parquet",
-            columns=[c.PERSON_ID, c.ITEM_ID, c.EVENT_NAME, c.TIME],
-            filters=pc.field(c.EVENT_NAME).isin(list(asked))
-            & (pc.field(c.TIME) >= pa.scalar(as_of - max(asked.values()), TIMESTAMP))
-            & (pc.field(c.TIME) < pa.scalar(as_of, TIMESTAMP)),
-        ),
-    )
-
-
-def _asked(eligibility: Mapping[str, Any]) -> dict[str, timedelta]:
-    """How far back the rules look at events of each name."""
-    hours = timedelta(hours=eligibility["recent_purchase_hours"])
-    asked = {PURCHASE: max(hours, timedelta(days=eligibility["just_bought_days"]))}
-    for name, days in eligibility.get("quiet_days", {}).items():
-        asked[name] = max(asked.get(name, timedelta()), timedelta(days=days))
-    return asked
-
-
-def _ingested(workspace: Workspace, run: Run) -> Run:
-    wanted = run.manifest["inputs"].get(INGEST)
-    found = workspace.stored(INGEST, wanted)
-    if found is None:
-        raise WorkspaceError(
-            str(run.path),
-            f"was made from ingestion {wanted}, which is not in the workspace",
-            rule="an audit compares a run with the facts it was made from",
-            next_step=f"Run 'retarget score' again, then '{EXPORT}'.",
-        )
-    return found
-
-
-def _contacts(
-    workspace: Workspace, scored: Run, folder: Path | None, *, as_of: datetime
-) -> pa.Table | None:
-    """Contacts that were really made before a moment: no ghosts, whatever the channel."""
-    limits = scored.manifest["config"]["frequency"]
-    simulated = workspace.stored(SIMULATE, scored.manifest["inputs"].get(SIMULATE))
-    names = limits.get("logs", ())
-    tables = []
-    if simulated is not None and limits.get("recorded", True):
-        log = simulated.read(EXPOSURES)
-        tables.append(log.filter(pc.invert(log[c.GHOST])).select(SENDS.names))
-    if names and folder is None:
-        return None
-    if names and folder is not None:
-        identities = Identities.of(_ingested(workspace, scored))
-        tables.append(sends([folder / name for name in names], identities))
-    if not tables:
-        return None
-    made = pa.concat_tables(tables)
-    return made.filter(pc.less(made[c.TIME], pa.scalar(as_of, TIMESTAMP)))
-
-
 def _select(table: pa.Table, names: tuple[str, ...], run: Run) -> pa.Table:
     missing = [name for name in names if name not in table.column_names]
     if missing:
@@ -295,7 +207,7 @@ def _select(table: pa.Table, names: tuple[str, ...], run: Run) -> pa.Table:
 
 
 def _with_places(table: pa.Table, file: str) -> pa.Table:
-    lines = pa.array(range(1, table.num_rows + 1), pa.int64())
+    lines = pa.array(np.arange(1, table.num_rows + 1))
     placed = table.append_column(c.FILE, _constant(file, table.num_rows))
     return placed.append_column(c.LINE, lines)
 

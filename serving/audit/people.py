@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -132,7 +131,7 @@ def _frequency(evidence: Evidence) -> Found:
     contact, channel = first[c.CONTACT].to_numpy(), first[c.CHANNEL]
     over = np.zeros(first.num_rows, np.bool_)
     for cap in ({**limits, c.CHANNEL: None}, *limits.get("caps", ())):
-        full = pa.chunked_array([_full(log, evidence.scored.facts.as_of, cap)], pa.string())
+        full = _full(log, evidence.scored.facts.as_of, cap)
         bound = contact & (
             True if cap[c.CHANNEL] is None else mask_of(pc.equal(channel, cap[c.CHANNEL]))
         )
@@ -140,14 +139,15 @@ def _frequency(evidence: Evidence) -> Found:
     return bad_rows(evidence.scored.named, over)
 
 
-def _full(log: pa.Table, as_of: datetime, cap: Mapping[str, Any]) -> list[str]:
+def _full(log: pa.Table, as_of: datetime, cap: Mapping[str, Any]) -> pa.ChunkedArray:
     """Persons who had as many contacts as a cap allows."""
     since = as_of - timedelta(days=cap["window_days"])
     recent = log.filter(pc.greater_equal(log[c.TIME], pa.scalar(since, TIMESTAMP)))
     if cap[c.CHANNEL] is not None:
         recent = recent.filter(pc.equal(recent[c.CHANNEL], cap[c.CHANNEL]))
-    counts = Counter(recent[c.PERSON_ID].to_pylist())
-    return [person for person, count in counts.items() if count >= cap["max_contacts"]]
+    counted = recent.group_by(c.PERSON_ID, use_threads=False).aggregate([(c.TIME, "count")])
+    full = pc.greater_equal(counted[f"{c.TIME}_count"], cap["max_contacts"])
+    return counted.filter(full)[c.PERSON_ID]
 
 
 def _verdict(evidence: Evidence) -> Found:

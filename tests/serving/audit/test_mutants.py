@@ -27,7 +27,7 @@ def holdout(bench):
     """A held-out person takes the place of one who was to be contacted."""
     bench.decisions_only()
     rows = bench.decisions()
-    held = rows[(rows[c.ARM] == "holdout") & (rows[c.CHANCE_OF_CONTACT] > 0)][c.PERSON_ID].iloc[0]
+    held = rows[(rows[c.ARM] == "holdout") & rows[c.GHOST]][c.PERSON_ID].iloc[0]
     freed = bench.contacted()[0]
 
     def change(table):
@@ -41,7 +41,13 @@ def holdout(bench):
                 row[c.PROPENSITY] = chance if contact else 1 - chance
                 row[c.REASON_CODES] = f"{reason};{row[c.REASON_CODES].partition(';')[2]}"
 
+    def show(table):
+        table[:] = [row for row in table if row[c.PERSON_ID] != freed]
+        for row in table:
+            row[c.GHOST] &= row[c.PERSON_ID] != held
+
     bench.rows(SCORE, "decisions", change)
+    bench.rows(SCORE, "creatives", show)
 
 
 def arm(bench):
@@ -209,6 +215,27 @@ def held_back(bench):
     bench.manifest(INGEST, lambda m: m["tables"].update({ITEM_SUPPRESSIONS.name: {"rows": 1}}))
 
 
+def creative(bench):
+    bench.rows(SCORE, "creatives", lambda t: t[0].update({c.GHOST: not t[0][c.GHOST]}))
+
+
+def creative_with_a_slot(bench):
+    bench.rows(SCORE, "creatives", lambda t: t[0].update({c.BODY: "Only {price}"}))
+
+
+def creative_missing(bench):
+    who = bench.contacted()[0]
+
+    def change(table):
+        table[:] = [row for row in table if row[c.PERSON_ID] != who]
+
+    bench.rows(SCORE, "creatives", change)
+
+
+def creative_price(bench):
+    bench.rows(SCORE, "creatives", lambda t: t[0].update({c.PRICE_TEXT: "0.01 USD"}))
+
+
 def budget(bench):
     def change(table):
         next(row for row in table if row[c.CONTACT] and row[c.RANK] == 1)[c.EXPECTED_COST] += 12
@@ -233,7 +260,8 @@ def waterfall_other_than_decided(bench):
 
 def everybody(bench):
     def change(table):
-        next(row for row in table if row[c.RANK] == 2)[c.RANK] = 9
+        idle = (row for row in table if not (row[c.CONTACT] or row[c.GHOST]))
+        next(row for row in idle if row[c.RANK] == 2)[c.RANK] = 9
 
     bench.decisions_only().rows(SCORE, "decisions", change)
 
@@ -329,6 +357,10 @@ MUTANTS = {
     blocked_category: "blocked_category",
     held_back: "held_back",
     just_bought: "just_bought",
+    creative: "creative",
+    creative_with_a_slot: "creative",
+    creative_missing: "creative",
+    creative_price: "creative_price",
     budget: "budget",
     waterfall: "waterfall",
     waterfall_other_than_decided: "waterfall",
