@@ -81,6 +81,13 @@ def test_effects_by_hand(by_hand):
     assert found.harmful.tolist() == [False, True, False]
 
 
+def test_who_orders_anyway_orders_more_but_is_not_converted(by_hand):
+    organic = by_hand.organic._replace(orders=np.array([[1, 2, 1]]))
+    found = effects(replace(by_hand, organic=organic), Plan.of([0], 0, [7]), np.ones(1))
+    assert found.conversion.tolist() == [0]
+    np.testing.assert_allclose(found.orders, [0.01 * 2.25 * 1.5])
+
+
 def test_an_ad_about_nobody_sells_the_most_popular(by_hand):
     found = effects(by_hand, Plan.of([0], 0, [7], 2), np.ones(1))
     np.testing.assert_allclose(found.gain, 0.01 * 2.25 * 0.5)
