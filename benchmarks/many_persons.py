@@ -106,7 +106,8 @@ def main() -> None:
             found = json.loads(done.stdout.splitlines()[-1])
             print(
                 f"{step:9} {everybody:>10,} persons {found['seconds']:>8.1f} s {found['mib']:>7,.0f} MiB "
-                f"{everybody / found['seconds']:>9,.0f} persons/s, violations {found['violations']:.0f}",
+                f"{everybody / found['seconds']:>9,.0f} persons/s"
+                + (f", violations {found['violations']:.0f}" if step == AUDIT else ""),
                 flush=True,
             )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features import columns as c
@@ -18,6 +18,7 @@ from serving.exports import hashing
 NOBODY_ELSE = Identities(None, {})
 
 
+@settings(max_examples=20)
 @given(st.lists(st.text(max_size=10), max_size=20), st.text(max_size=10))
 def test_lots_are_those_of_the_assignment(persons, salt):
     persons = [text.encode("utf-8", "ignore").decode() for text in persons]
