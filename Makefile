@@ -35,7 +35,7 @@ proof: $(READY)  ## what decisions earn, proved in made-up stores; goes on where
 	$(BIN)/retarget proof configs/simulated_store/proof.yaml
 
 proof-small: $(READY)  ## the same in two small stores: does it run, not what is reached
-	$(BIN)/retarget proof configs/simulated_store/proof.yaml folder=../../workspace/proof_small seeds=2 store.persons=3000 learning.uplift.kind=t_learner
+	$(BIN)/retarget proof configs/simulated_store/proof.yaml folder=../../workspace/proof_small seeds=2 store.persons=3000
 
 clean:  ## remove the outputs of the demo (not the virtual environment)
 	rm -rf workspace

@@ -13,8 +13,12 @@ from features.simulate.store.knowledge import WEEK
 from features.simulate.store.world_config import WorldConfig
 from serving.config import EligibilityConfig, FrequencyConfig
 from training.uplift.base_models.boosted import BoostedConfig
+from training.uplift.base_models.linear import LinearConfig
 from training.uplift.learners.auto import AutoConfig
+from training.uplift.learners.dr_learner import DrLearnerConfig
 from training.uplift.learners.registry import UpliftLearnerConfig
+from training.uplift.learners.s_learner import SLearnerConfig
+from training.uplift.learners.t_learner import TLearnerConfig
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -51,10 +55,23 @@ class DesignConfig(BaseConfig):
 class LearningConfig(BaseConfig):
     """How the policies that learn do so."""
 
-    every_weeks: int = Field(default=4, ge=1)
+    every_weeks: int = Field(default=6, ge=1)
     """Uplift is learned again after so many weeks, from all the policy's own decisions so far."""
 
-    uplift: UpliftLearnerConfig = AutoConfig(n_jobs=1)
+    uplift: UpliftLearnerConfig = AutoConfig(
+        candidates=(
+            SLearnerConfig(base=LinearConfig(penalty=300)),
+            TLearnerConfig(base=LinearConfig(penalty=100)),
+            DrLearnerConfig(
+                base=LinearConfig(penalty=100), effect=LinearConfig(penalty=1_000), n_folds=3
+            ),
+        ),
+        outcome=LinearConfig(penalty=100),
+        n_folds=3,
+        n_jobs=1,
+    )
+    """Linear models: effects are so small beside the noise of orders that trees learn the noise."""
+
     outcomes: BoostedConfig = BoostedConfig(n_trees=100, n_leaves=15, learning_rate=0.1, n_jobs=1)
     """Model of orders and of what people look at, for propensity and relevance."""
 

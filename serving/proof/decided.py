@@ -22,7 +22,9 @@ class Decided:
         treated: contacted.
         probability: of being contacted.
         chosen: the policy wanted the contact, and the lot only held some out; otherwise pilot or exploration.
-        margin: money earned in the week after, contacts or not.
+        ordered: 1 = there was an order in the week after, contact or not.
+        worth: margin of the item that was or would have been shown, as feed and books tell it.
+        margin: money earned in the week after, contact or not.
         cost: money paid for impressions.
         effect: exact expected change of `margin` by the contact, for comparison only: nothing learns from it.
         price: exact expected cost of the contact, for comparison only.
@@ -34,6 +36,8 @@ class Decided:
     treated: BoolArray
     probability: FloatArray
     chosen: BoolArray
+    ordered: FloatArray
+    worth: FloatArray
     margin: FloatArray
     cost: FloatArray
     effect: FloatArray

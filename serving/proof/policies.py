@@ -108,13 +108,13 @@ def _buyers_by_rfm(moment: Moment) -> Wanted:
 
 
 def _likeliest_buyers(moment: Moment) -> Wanted:
-    return _of(moment, moment.view.order, moment.view.liking.argmax(axis=1))
+    return _of(moment, moment.view.order, _relevant(moment.view))
 
 
 def _best_matches(moment: Moment) -> Wanted:
-    """Whoever is likeliest to take up an item, with that item."""
-    uptake = moment.view.uptake
-    return _of(moment, uptake.max(axis=1), uptake.argmax(axis=1))
+    """Whoever is likeliest to take up what they want most, with that item."""
+    place = _relevant(moment.view)
+    return _of(moment, moment.view.uptake[np.arange(len(place)), place], place)
 
 
 def _of(moment: Moment, value: FloatArray, place: IntArray) -> Wanted:
@@ -147,29 +147,31 @@ def _rfm(moment: Moment) -> FloatArray:
 
 def _uplift_only(moment: Moment) -> Wanted:
     found = _popular(moment, np.zeros(len(moment.random)))
-    expected = _expected(moment, found.place)
+    expected = _expected(moment, found.place, found.items)
     return found._replace(value=expected)
 
 
 def _ours(moment: Moment) -> Wanted:
-    """The candidate that is expected to earn most with each person, if it earns more than it costs."""
-    sight = moment.view.sight
-    n, k = sight.items.shape
-    expected = np.full((n, k), -np.inf)
-    for place in range(k):
-        shown = sight.items[:, place] != NO_CODE
-        column = _expected(moment, np.full(n, place))
-        expected[shown, place] = column[shown]
-    best = expected.argmax(axis=1)
-    return _of(moment, expected[np.arange(n), best], best)
+    """What each person wants most, to whom it is expected to earn most, if it earns more than it costs."""
+    place = _relevant(moment.view)
+    found = _of(moment, np.zeros(len(place)), place)
+    return found._replace(value=_expected(moment, found.place, found.items))
 
 
-def _expected(moment: Moment, place: IntArray) -> FloatArray:
+def _relevant(view: View) -> IntArray:
+    """What lies in the cart, else what suits the category that is liked most; shape (n,)."""
+    in_cart = view.sight.items[:, CART] != NO_CODE
+    return np.where(in_cart, CART, view.liking.argmax(axis=1))
+
+
+def _expected(moment: Moment, place: IntArray, items: IntArray) -> FloatArray:
+    shelf = moment.stage.knowledge.shelf
     view = moment.view
     found = np.full(len(place), np.nan)
     rows = np.flatnonzero(moment.eligible)
     features = row_features(view, moment.contacts, rows, place[rows])
-    found[rows] = moment.learned().expected(features)
+    worth = (shelf.price - shelf.cost)[items[rows]]
+    found[rows] = moment.learned().expected(features, worth)
     return found
 
 

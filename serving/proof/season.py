@@ -171,6 +171,7 @@ def _deliver(
     value = policy_value(knowledge, made, tolerance=tolerance[made.person])
     received = np.where(treated, lots.probability, 1 - lots.probability)
     week = world.deliver(number, Decisions.of(lots.person, lots.item, 0, treated, received))
+    outcomes = world.outcomes(number)
     row = Decided(
         person=lots.person,
         moment=np.full(len(lots.person), number),
@@ -178,7 +179,9 @@ def _deliver(
         treated=treated,
         probability=lots.probability,
         chosen=lots.chosen,
-        margin=world.outcomes(number).margin[lots.person],
+        ordered=(outcomes.orders[lots.person] > 0).astype(np.float64),
+        worth=(knowledge.shelf.price - knowledge.shelf.cost)[lots.item],
+        margin=outcomes.margin[lots.person],
         cost=week.cost,
         effect=found.margin - late,
         price=found.cost,

@@ -9,58 +9,66 @@ import numpy as np
 
 from features.arrays import FloatArray, IntArray
 from serving.proof.decided import Decided
-from serving.proof.sight import Matrix
+from serving.proof.sight import PAIR_COLUMNS, Matrix
 from serving.proof.stage import View
 from training.uplift.base import TrialRows
 from training.uplift.learners.base import UpliftLearner
 from training.uplift.learners.registry import LEARNERS, UpliftLearnerConfig
 
-_CAP: Final = 0.995
-"""Quantile of the margins above 0 beyond which one counts as that large in learning: a few orders are very dear."""
-
 
 @dataclass(frozen=True, eq=False)
 class Earnings:
-    """A fitted uplift model of the week's margin.
+    """A fitted uplift model of orders, and what orders are worth.
 
     Attributes:
-        learner: of the margin.
+        learner: of the chance of an order in the week.
         cost: mean cost of a contact so far.
+        usual: mean margin of a week with an order.
         with_items: whether what is shown is among the features.
     """
 
     learner: UpliftLearner[Any]
     cost: float
+    usual: float
     with_items: bool
 
     @classmethod
     def learn(cls, decided: Decided, config: UpliftLearnerConfig, *, with_items: bool) -> Earnings:
         """Learn from everything decided so far."""
-        earned = decided.margin[decided.margin > 0]
-        most = float(np.quantile(earned, _CAP)) if len(earned) else 0.0
         rows = TrialRows(
             matrix=_matrix(decided.features, with_items=with_items).astype(np.float64),
-            outcome=np.minimum(decided.margin, most),
+            outcome=decided.ordered,
             treated=decided.treated,
             probability=decided.probability,
-            kind="continuous",
+            kind="binary",
             groups=decided.person,
         )
         learner = LEARNERS[config.kind].fit(rows, config)
-        return cls(learner, float(decided.cost[decided.treated].mean()), with_items)
+        bought = decided.ordered > 0
+        usual = float(decided.margin[bought].mean()) if bought.any() else 0.0
+        return cls(learner, float(decided.cost[decided.treated].mean()), usual, with_items)
 
-    def expected(self, features: Matrix) -> FloatArray:
-        """Expected incremental margin of a contact, shape (n,), from rows of `row_features`."""
-        return self.learner.predict(
+    def expected(self, features: Matrix, worth: FloatArray) -> FloatArray:
+        """Expected incremental margin of a contact, shape (n,).
+
+        An order won is one of the item shown, an order lost is one like those people place.
+
+        Args:
+            features: rows of `row_features`.
+            worth: margin of each row's item.
+        """
+        uplift = self.learner.predict(
             _matrix(features, with_items=self.with_items).astype(np.float64)
         )
+        return np.where(uplift > 0, uplift * worth, uplift * self.usual)
 
 
-ITEM_COLUMNS: Final = 5
+ITEM_COLUMNS: Final = 7
+"""Columns of `row_features` that are about the item shown; they stand last."""
 
 
 def row_features(view: View, contacts: IntArray, person: IntArray, place: IntArray) -> Matrix:
-    """Features of persons and of what each would be shown.
+    """Features of persons and of what each would be shown, counts and ages as logarithms, for linear models too.
 
     Args:
         view: of the decision.
@@ -69,15 +77,23 @@ def row_features(view: View, contacts: IntArray, person: IntArray, place: IntArr
         place: shape (n,), which candidate; it must hold an item.
     """
     sight = view.sight
+    account = sight.column("account")[person]
+    liking, uptake = view.liking[person, place], view.uptake[person, place]
+    pair = sight.pair[person, place]
+    in_cart, bought, price = (
+        pair[:, PAIR_COLUMNS.index(name)] for name in ("in_cart", "bought_days", "price")
+    )
     return np.column_stack(
         [
-            sight.person[person],
+            np.log1p(sight.person[person]),
             contacts[person],
-            view.liking[person, place],
-            view.uptake[person, place],
-            sight.pair[person, place, 3],
-            sight.pair[person, place, 4],
-            sight.pair[person, place, 6],
+            liking,
+            uptake,
+            in_cart,
+            np.log1p(bought),
+            1 / price,
+            account * liking,
+            account * in_cart,
         ]
     ).astype(np.float32)
 

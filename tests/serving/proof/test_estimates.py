@@ -23,6 +23,8 @@ def draw(rng):
         treated=treated,
         probability=np.full(ROWS, SHARE),
         chosen=np.ones(ROWS, np.bool_),
+        ordered=(margin > 0).astype(np.float64),
+        worth=np.ones(ROWS),
         margin=margin,
         cost=0.1 * treated,
         effect=effect,
