@@ -296,8 +296,8 @@ def _lift(lift: Mapping[str, Any], currency: str) -> dict[str, Any]:
         "chart": trusted_svg(
             dot_plot(
                 dots,
-                axis="Effect on the share of households that buy in the week",
-                number="+.0%",
+                axis="Effect on the share of households that buy in the week, points",
+                number="+.0f",
                 reference=0,
             )
         ),

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from features import columns as c
 from features.assignment import uniform
@@ -36,9 +37,11 @@ def gallery(creatives: pa.Table, figures: Mapping[str, Any]) -> dict[str, Any] |
     varied = ordered.drop_duplicates([c.STAGE, c.STEP, c.TEMPLATE])
     rest = ordered.drop(varied.index)
     chosen = pd.concat([varied, rest]).head(_PERSONS)[c.PERSON_ID].tolist()
-    texts = table.sort_values([c.PERSON_ID, c.RANK])
+    rows = creatives.sort_by([(c.PERSON_ID, "ascending"), (c.RANK, "ascending")])
     return {
-        "cards": [_card(texts[texts[c.PERSON_ID] == person]) for person in chosen],
+        "cards": [
+            _card(rows.filter(pc.equal(rows[c.PERSON_ID], person)).to_pylist()) for person in chosen
+        ],
         "templates": figures["templates"],
         "blocked": figures["blocked"],
         "fallbacks": figures["fallbacks"],
@@ -46,17 +49,17 @@ def gallery(creatives: pa.Table, figures: Mapping[str, Any]) -> dict[str, Any] |
     }
 
 
-def _card(rows: pd.DataFrame) -> dict[str, Any]:
-    first = rows.iloc[0]
+def _card(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    first = rows[0]
     return {
         "person": first[c.PERSON_ID],
         "contact": not first[c.GHOST],
         "told": f"{first[c.CHANNEL]}, stage {first[c.STAGE].replace('_', ' ')}, step {first[c.STEP]}",
-        "items": [_item(row) for row in rows.head(_ITEMS).to_dict("records")],
+        "items": [_item(row) for row in rows[:_ITEMS]],
     }
 
 
-def _item(row: Mapping[Any, Any]) -> dict[str, Any]:
+def _item(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "headline": row[c.HEADLINE],
         "body": row[c.BODY],

@@ -36,6 +36,7 @@ def test_every_kind_is_shown_before_any_is_shown_twice():
     assert not rare["contact"]
     other = next(card for card in found["cards"] if card["person"] != "ghost")
     assert [item["headline"] for item in other["items"]] == ["common 1", "common 2", "common 3"]
+    assert {(item["link"], item["price"]) for item in other["items"]} == {("", "")}
     shuffled = table.sort_by([(c.RANK, "descending"), (c.PERSON_ID, "descending")])
     assert gallery(shuffled, FIGURES) == found
 
