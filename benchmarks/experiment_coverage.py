@@ -48,22 +48,23 @@ def simulate_shop(*, rows: int, share: float, sets: int, seed: int) -> dict[str,
 
 def table(lines: list[str]) -> list[str]:
     """Coverage in percent, one row per figure; in brackets the share withheld for too few outcomes, where it is above 0.5 %."""
-    sums: dict[str, Counter[tuple[int, float, int]]] = {}
+    hits: Counter[tuple[str, int, float]] = Counter()
+    given: Counter[tuple[str, int, float]] = Counter()
     sets: Counter[tuple[str, int, float]] = Counter()
-    for piece in sorted(map(json.loads, lines), key=lambda piece: not piece["shop"]):
-        for name, counts in piece["counts"].items():
-            sets[name, piece["rows"], piece["share"]] += piece["sets"]
-            for place, count in enumerate(counts):
-                sums.setdefault(name, Counter())[piece["rows"], piece["share"], place] += count
-    columns = sorted({(rows, share) for _, rows, share in sets}, key=lambda one: (one[1], one[0]))
+    pieces = sorted(map(json.loads, lines), key=lambda piece: not piece["shop"])
+    for piece in pieces:
+        for name, (held, known) in piece["counts"].items():
+            cell = (name, piece["rows"], piece["share"])
+            hits[cell] += held
+            given[cell] += known
+            sets[cell] += piece["sets"]
+    columns = sorted({(rows, share) for _, rows, share in sets}, key=lambda one: one[::-1])
     heads = [f"{rows:,} rows, {share:.0%} treated" for rows, share in columns]
     printed = ["| 95 % interval of | " + " | ".join(heads) + " |", "|---" * (1 + len(heads)) + "|"]
-    for name, found in sums.items():
-        cells = [_percent(found[*column, 0], found[*column, 1], sets[column]) for column in columns]
-        printed.append(f"| {name} | {' | '.join(cells)} |")
-    printed.append(
-        "| experiments | " + " | ".join(f"{sets[column]:,}" for column in columns) + " |"
-    )
+    for name in dict.fromkeys(name for name, _, _ in sets):
+        cells = [(name, *column) for column in columns]
+        shown = [_percent(hits[cell], given[cell], sets[cell]) for cell in cells]
+        printed.append(f"| {name} | {' | '.join(shown)} |")
     return printed
 
 
