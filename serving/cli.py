@@ -393,21 +393,6 @@ def proof(config: ConfigFile, overrides: Overrides = None) -> None:
 
 
 @app.command()
-def proof(config: ConfigFile, overrides: Overrides = None) -> None:
-    """Prove what decisions earn: policies beside an oracle, in made-up stores whose truth is known.
-
-    Stopped, it goes on where it was. Writes the table and the page into the folder of the config.
-    """
-    from features.config import load_config  # noqa: PLC0415
-    from serving.proof.config import ProofConfig  # noqa: PLC0415
-    from serving.proof.prove import PAGE, prove  # noqa: PLC0415
-
-    found = load_config(ProofConfig, config, overrides=overrides or [])
-    prove(found, folder=config.parent, tell=typer.echo)
-    typer.echo(f"page        {(config.parent / found.folder / PAGE).resolve()}")
-
-
-@app.command()
 def report(
     config: ConfigFile,
     overrides: Overrides = None,
