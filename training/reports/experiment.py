@@ -35,7 +35,11 @@ def experiment_page(found: Mapping[str, Any]) -> str:
             f"compared with '{found['arms'][0]}'. {_ESTIMAND}",
             "sentences": [
                 *(_sentence(effect, found["effects"]) for effect in primary),
-                *(_anyway(rule) for rule in found["attributed"] if rule["anyway"]["low"] is not None),
+                *(
+                    _anyway(rule)
+                    for rule in found["attributed"]
+                    if rule["anyway"]["low"] is not None
+                ),
             ],
             "notice": found["notice"],
             "declared": _declared(found["design"]),
