@@ -25,6 +25,7 @@ from serving.config import CampaignConfig
 from serving.exports.config import ExportsConfig
 from serving.exports.export import export
 from serving.exports.section import export_lines
+from serving.figures import score_alerts
 from serving.replays.replay import Replay
 from serving.report import write_report
 from serving.score import score
@@ -214,6 +215,7 @@ def score_job(project: Project, config: CampaignConfig) -> Job:
         "decide whom to contact with what",
         lambda: score(project, config),
         ("persons", "eligible", "held_out", "contacted", "expected_cost", "expected_margin"),
+        told=score_alerts,
     )
 
 
