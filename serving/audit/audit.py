@@ -182,10 +182,8 @@ def _inputs(
     ]
     runs = {run.path: run for run in [*audited, *read] if run is not None}
     paths = sorted(path for folder_ in runs for path in folder_.rglob("*") if path.is_file())
-    if exported is not None and folder is not None:
-        config = exported.manifest["config"]
-        named = [*config["suppressions"], *([config["contacts"]["file"]] if config["contacts"] else [])]  # fmt: skip
-        paths += [(folder / name).resolve() for name in named]
+    if folder is not None:
+        paths += [(folder / name).resolve() for name in _lists(scored, exported)]
     return {
         SCORE: scored.run_id,
         **({} if exported is None else {EXPORT: exported.run_id}),
@@ -193,6 +191,17 @@ def _inputs(
         "bytes": content_hash("".join(file_hash(path) for path in paths).encode()),
         "project": "at hand" if folder is not None else "not at hand",
     }
+
+
+def _lists(scored: Run, exported: Run | None) -> list[str]:
+    """Files of the project folder that an audit reads."""
+    frequency = scored.manifest["config"]["frequency"]
+    named = [*frequency.get("logs", ()), *frequency.get("ahead", ())]
+    if exported is not None:
+        config = exported.manifest["config"]
+        named += config["suppressions"]
+        named += [config["contacts"]["file"]] if config["contacts"] else []
+    return named
 
 
 def _entry(check: Check, found: Found) -> dict[str, Any]:

@@ -71,8 +71,7 @@ class Evidence:
         decisions: the decisions table itself.
         creatives: what persons are shown, with file and line; None = the run made no creatives.
         limits: config that scoring recorded.
-        contacts: person, time and channel of every real contact before the decisions, in all logs; None = there is no log,
-            or one is not at hand.
+        contacts: what counts against the caps, see `contacts_before`.
         exported: the export made from the decisions; None = there is none.
         files: its files.
         told: its exports.json.

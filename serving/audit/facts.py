@@ -16,7 +16,7 @@ from features import columns as c
 from features.erasure.erase import EXPORT
 from features.errors import WorkspaceError
 from features.feed_tables import FEED_ITEMS, ITEM_SUPPRESSIONS
-from features.run import Run
+from features.run import Run, read_parquet
 from features.steps.ingest import INGEST
 from features.steps.items import stored
 from features.steps.simulate import SIMULATE
@@ -115,20 +115,32 @@ def ingestion_of(workspace: Workspace, run: Run) -> Run:
 def contacts_before(
     workspace: Workspace, scored: Run, folder: Path | None, *, as_of: datetime
 ) -> pa.Table | None:
-    """Contacts that were really made before a moment: no ghosts, whatever the channel."""
+    """Contacts that count against the caps: really made before the moment, or planned for it by campaigns of higher priority.
+
+    Returns:
+        Person, time and channel; None where there is no log, or one is not at hand.
+    """
     limits = scored.manifest["config"]["frequency"]
-    simulated = workspace.stored(SIMULATE, scored.manifest["inputs"].get(SIMULATE))
-    names = limits.get("logs", ())
+    logs, ahead = limits.get("logs", ()), limits.get("ahead", ())
+    if (logs or ahead) and folder is None:
+        return None
+    before = pa.scalar(as_of, TIMESTAMP)
     tables = []
+    simulated = workspace.stored(SIMULATE, scored.manifest["inputs"].get(SIMULATE))
     if simulated is not None and limits.get("recorded", True):
-        log = simulated.read(EXPOSURES)
-        tables.append(log.filter(pc.invert(log[c.GHOST])).select(SENDS.names))
-    if names and folder is None:
-        return None
-    if names and folder is not None:
+        made = simulated.read(EXPOSURES)
+        tables.append(made.filter(pc.invert(made[c.GHOST])).select(SENDS.names).cast(SENDS))
+    if folder is not None and logs:
         identities = Identities.of(ingestion_of(workspace, scored))
-        tables.append(sends([folder / name for name in names], identities))
-    if not tables:
-        return None
-    made = pa.concat_tables(tables)
-    return made.filter(pc.less(made[c.TIME], pa.scalar(as_of, TIMESTAMP)))
+        tables.append(sends([folder / name for name in logs], identities))
+    tables = [table.filter(pc.less(table[c.TIME], before)) for table in tables]
+    if folder is not None:
+        tables += [_planned(folder / name) for name in ahead]
+    return pa.concat_tables(tables) if tables else None
+
+
+def _planned(path: Path) -> pa.Table:
+    """Contacts that the decisions of another campaign plan, at their moment."""
+    rows = read_parquet(path)
+    first = rows.filter(pc.and_(rows[c.CONTACT], pc.equal(rows[c.RANK], 1)))
+    return pa.table([first[c.PERSON_ID], first[c.AS_OF], first[c.CHANNEL]], schema=SENDS)

@@ -125,8 +125,9 @@ def _frequency(evidence: Evidence) -> Found:
     """Contacts of every cap's window counted again from the logs; a cap of one channel binds contacts by that channel."""
     limits, log = evidence.limits["frequency"], evidence.contacts
     if log is None:
-        away = "the send logs lie in the project folder: audit the project"
-        return Found(unchecked=away if limits.get("logs") else "there is no exposure log: caps are not enforced")  # fmt: skip
+        away = "logs and campaigns ahead lie in the project folder: audit the project"
+        elsewhere = limits.get("logs") or limits.get("ahead")
+        return Found(unchecked=away if elsewhere else "there is no log: caps are not enforced")
     first = _first(evidence)
     contact, channel = first[c.CONTACT].to_numpy(), first[c.CHANNEL]
     over = np.zeros(first.num_rows, np.bool_)

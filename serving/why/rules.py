@@ -8,7 +8,7 @@ from features import columns as c
 from features.builders.treatment import ContactCap
 from serving.config import TimingConfig
 from serving.eligibility import ERASED
-from serving.frequency import FREQUENCY_CAP, NOT_ENFORCED, TOO_EARLY, TOO_LATE, caps_of
+from serving.frequency import DISPLACED, FREQUENCY_CAP, NOT_ENFORCED, TOO_EARLY, TOO_LATE, caps_of
 from serving.why.known import HOURS_PER_DAY, PURCHASE, Known
 
 PASSED: Final = "passed"
@@ -52,6 +52,7 @@ def _found(rule: str, known: Known) -> str:
         "recent_purchaser": _purchase,
         TOO_EARLY: _early,
         TOO_LATE: _late,
+        DISPLACED: _displaced,
     }.get(rule)
     return _quiet(rule, known) if words is None else words(known)
 
@@ -67,6 +68,11 @@ def _history(known: Known) -> str:
 def _purchase(known: Known) -> str:
     hours = known.campaign.eligibility.recent_purchase_hours
     return f"last order {_last(known, PURCHASE)}; needs more than {hours:g} hours"
+
+
+def _displaced(known: Known) -> str:
+    ahead = len(known.campaign.frequency.ahead)
+    return f"the caps above, with what {ahead} campaigns of higher priority plan to send"
 
 
 def _quiet(rule: str, known: Known) -> str:

@@ -131,6 +131,23 @@ def frequency_cap_of_a_channel(bench):
     bench.rows(SIMULATE, "exposures", change)
 
 
+def frequency_cap_with_a_campaign_ahead(bench):
+    """Two more contacts of a person are planned by another campaign for the same moment."""
+    source = bench.path(SCORE) / "decisions.parquet"
+    rows = pq.read_table(source)
+    first = next(row for row in rows.to_pylist() if row[c.CONTACT] and row[c.RANK] == 1)
+    ahead = pa.Table.from_pylist([first, first], schema=rows.schema)
+    pq.write_table(ahead, bench.folder / "ahead.parquet")
+    bench.manifest(SCORE, lambda m: m["config"]["frequency"].update({"ahead": ["ahead.parquet"]}))
+
+
+def frequency_cap_with_a_send_log(bench):
+    as_of = bench.project.config.as_of
+    sent = [f"{bench.contacted()[0]},{as_of - HOUR:%Y-%m-%dT%H:%MZ},email" for _ in range(3)]
+    (bench.folder / "sent.csv").write_text("\n".join(["person_id,time,channel", *sent]) + "\n")
+    bench.manifest(SCORE, lambda m: m["config"]["frequency"].update({"logs": ["sent.csv"]}))
+
+
 def quiet_days(bench):
     purchase(bench, item="1059999", before=29 * 24 * HOUR, name="refund")
 
@@ -345,6 +362,8 @@ MUTANTS = {
     recent_purchaser: "recent_purchaser",
     frequency_cap: "frequency_cap",
     frequency_cap_of_a_channel: "frequency_cap",
+    frequency_cap_with_a_campaign_ahead: "frequency_cap",
+    frequency_cap_with_a_send_log: "frequency_cap",
     quiet_days: "quiet_days",
     chances: "chances",
     verdict: "verdict",
