@@ -24,10 +24,12 @@ from training.uplift.base import TrialRows
 from training.uplift.base_models.boosted import BoostedConfig
 from training.uplift.learners.registry import fit_learner
 
-OURS = "retarget"
+OURS, AUTO = "retarget", "auto"
 ROWS, NEW_ROWS, FEATURES = 50_000, 50_000, 10
 PROBABILITIES = (0.5, 0.9)
 COST = 0.02
+_DRAW = ["seed", "world", "probability"]
+_NOTHING = "\u2013"
 BASE = BoostedConfig(n_jobs=1)
 WORLDS: dict[str, Callable[[FloatArray], FloatArray]] = {
     "linear": lambda x: 0.02 + 0.02 * x[:, 0] - 0.015 * x[:, 1],
@@ -87,19 +89,21 @@ def simulate(python: str, seed: int, world: str, probability: float) -> Iterator
 
 
 def tables(found: pd.DataFrame) -> list[str]:
-    """Means over worlds, probabilities and seeds; peers paired with our learner of the same name by draw."""
-    draws = ["seed", "world", "probability"]
-    lines = ["| library | learner | correlation | ours minus it | regret | ours minus it |"]
-    lines.append("|---|---|---|---|---|---|")
-    ours = found[found["library"] == OURS].set_index([*draws, "learner"])
+    """Means over worlds, probabilities and seeds; peers paired by draw with our learner of the same name, all with `auto`."""
+    lines = [
+        "| library | learner | correlation | ours minus it | auto minus it | regret | ours minus it | auto minus it |",
+        "|---" * 8 + "|",
+    ]
+    ours = found[found["library"] == OURS].set_index([*_DRAW, "learner"])
+    auto = ours.xs(AUTO, level="learner")
     for (library, learner), part in found.groupby(["library", "learner"], sort=False):
-        own = part.set_index([*draws, "learner"])
+        own, plain = part.set_index([*_DRAW, "learner"]), part.set_index(_DRAW)
         cells = []
         for figure in ("correlation", "regret"):
-            values = own[figure]
-            cells.append(f"{values.mean():.3f}")
-            difference = ours[figure].reindex(values.index) - values
-            cells.append("\u2013" if library == OURS else _interval(difference))
+            cells.append(f"{plain[figure].mean():.3f}")
+            twin = ours[figure].reindex(own.index) - own[figure]
+            cells.append(_NOTHING if library == OURS else _interval(twin))
+            cells.append(_NOTHING if learner == AUTO else _interval(auto[figure] - plain[figure]))
         lines.append(f"| {library} | {learner} | {' | '.join(cells)} |")
     return lines
 
@@ -116,7 +120,7 @@ def by_world(found: pd.DataFrame, figure: str) -> list[str]:
     heads = [f"{world}, p = {probability}" for world, probability in wide.columns]
     lines = [f"| {figure} of | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
     for (library, learner), values in wide.iterrows():
-        cells = ["\u2013" if np.isnan(value) else f"{value:.3f}" for value in values]
+        cells = [_NOTHING if np.isnan(value) else f"{value:.3f}" for value in values]
         lines.append(f"| {library}, {learner} | {' | '.join(cells)} |")
     return lines
 
