@@ -27,8 +27,9 @@ from training.experiments.config import (
 )
 from training.experiments.data_config import LargeTable
 from training.experiments.effects import ADJUSTED, RATIO
+from training.experiments.findings import Measurement, OutcomeEffect
 from training.experiments.lift import CONFIDENCE, LiftEstimate
-from training.experiments.measurement import Measurement, OutcomeEffect, ordered, with_holm
+from training.experiments.measurement import ordered, with_holm
 from training.experiments.validity import Check, ratio_check, require_valid
 from training.metrics.estimates import Z
 

@@ -28,8 +28,9 @@ from features.training_sets.uplift import KEYS, uplift_set
 from training.experiments.attribution import Attributed
 from training.experiments.config import MeasureConfig
 from training.experiments.data_config import ExperimentHistories, ExperimentTable, LargeTable
+from training.experiments.findings import Measurement
 from training.experiments.large_table import measure_large
-from training.experiments.measurement import Measurement, measure_experiment
+from training.experiments.measurement import measure_experiment
 from training.experiments.rows import experiment_rows
 from training.reports.experiment import experiment_page
 from training.tracking import TRACKED, track_run
