@@ -115,8 +115,10 @@ def uplift_at_parts(effect: FloatArray, score: FloatArray, *, share: float) -> P
         raise ValueError(f"share is {share}; above 0 and at most 1 needed")
     order, start, count = score_blocks(score)
     ranked = effect[order]
-    weight, at_cut = _cut(ranked, start, count, share, np.cumsum(ranked))
-    weights = np.repeat(weight, count)
+    block, part, at_cut = _cut(start, count, share, np.cumsum(ranked))
+    weights = np.zeros(len(score))
+    weights[: start[block]] = 1.0
+    weights[start[block] : start[block] + count[block]] = part
     value = float(ranked @ weights) / (share * len(score))
     influence = np.empty(len(score))
     influence[order] = (weights * ranked - share * value - (weights - share) * at_cut) / share
@@ -124,18 +126,21 @@ def uplift_at_parts(effect: FloatArray, score: FloatArray, *, share: float) -> P
 
 
 def _cut(
-    ranked: FloatArray, start: IntArray, count: IntArray, share: float, running: FloatArray
-) -> tuple[FloatArray, float]:
-    """Part of each block that is inside the share, shape (n_blocks,), and the mean effect near the cut."""
-    n, end = len(ranked), start + count
-    weight = np.clip((share * n - start) / count, 0.0, 1.0)
+    start: IntArray, count: IntArray, share: float, running: FloatArray
+) -> tuple[int, float, float]:
+    """The block of equal scores that the cut goes through, the part of it inside the share, and the mean effect near the cut.
+
+    Blocks above are inside, blocks below are not. `running`: sums of the effect from the best row on.
+    """
+    n, end = len(running), start + count
     block = min(int(np.searchsorted(end, share * n)), len(start) - 1)
+    part = min(1.0, (share * n - float(start[block])) / float(count[block]))
     reach = max(1, round(_NEAR_SHARE * n))
     near = np.searchsorted(end, [max(0, round(share * n) - reach), share * n + reach])
     first = int(min(start[block], start[near[0]]))  # whole blocks: the row order decides nothing
     last = int(max(end[block], end[min(int(near[1]), len(end) - 1)]))
     total = running[last - 1] - (running[first - 1] if first else 0.0)
-    return weight, float(total) / (last - first)
+    return block, part, float(total) / (last - first)
 
 
 def gain_curve(
@@ -169,14 +174,18 @@ def _gains(
     n, ranked = len(score), effect[order]
     running = np.cumsum(ranked)
     sums, squares = (np.add.reduceat(values, start) for values in (ranked, ranked**2))
+    above = [np.concatenate([[0.0], np.cumsum(of)]) for of in (sums, squares, count)]
     gain, se = np.empty(len(shares)), np.full(len(shares), np.nan)
     for k, share in enumerate(shares):
-        weight, t = _cut(ranked, start, count, float(share), running)
-        gain[k] = float(weight @ sums) / n
-        # a row adds w (G - t) + c, so the sum of squares needs only block totals
+        block, part, t = _cut(start, count, float(share), running)
+        inside = [float(of[block]) for of in above]
+        at_cut = [float(of[block]) for of in (sums, squares, count)]
+        gain[k] = (inside[0] + part * at_cut[0]) / n
+        # a row inside adds w (G - t) + c, so the sum of squares needs only the totals above the cut and at it
         c = share * t - gain[k]
-        spread = squares - 2 * t * sums + t**2 * count
-        power = weight**2 @ spread + 2 * c * (weight @ (sums - t * count)) + n * c**2
+        power = n * c**2
+        for (total, square, rows), w in ((inside, 1.0), (at_cut, part)):
+            power += w**2 * (square - 2 * t * total + t**2 * rows) + 2 * c * w * (total - t * rows)
         if n > 1:
             se[k] = np.sqrt(max(0.0, float(power)) / (n * (n - 1)))
     return gain, se
