@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
-import time
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
 from features.errors import RetargetError
-
-if TYPE_CHECKING:
-    from features.run import Run
-    from serving.jobs import Job
-    from serving.plans import Plan
+from serving.console import execute, say_where_to_look, short
 
 app = typer.Typer(
     name="retarget",
@@ -37,9 +31,6 @@ Overrides = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check the configs, print the plan, stop.")]
 LogJson = Annotated[bool, typer.Option("--log-json", help="Print one JSON object per line.")]
 
-_FEW: Final = 2
-"""Up to so many jobs are one piece of work, whose output is that of the first."""
-
 _DEFECT: Final = 70
 """Exit code of an unexpected error (EX_SOFTWARE)."""
 
@@ -59,9 +50,9 @@ def run(
     from serving.plans import plan_project  # noqa: PLC0415
 
     plan = plan_project(folder, overrides or [])
-    _execute(plan, dry_run=dry_run, log_json=log_json)
+    execute(plan, dry_run=dry_run, log_json=log_json)
     if not dry_run and not log_json:
-        _say_where_to_look(plan)
+        say_where_to_look(plan)
 
 
 @app.command()
@@ -75,7 +66,7 @@ def ingest(
     """Read the source of a project.yaml into tables and rejects."""
     from serving.plans import plan_ingest  # noqa: PLC0415
 
-    _execute(plan_ingest(config, overrides or []), dry_run=dry_run, log_json=log_json)
+    execute(plan_ingest(config, overrides or []), dry_run=dry_run, log_json=log_json)
 
 
 @app.command()
@@ -92,7 +83,7 @@ def features(
     """
     from serving.plans import plan_features  # noqa: PLC0415
 
-    _execute(plan_features(config, overrides or []), dry_run=dry_run, log_json=log_json)
+    execute(plan_features(config, overrides or []), dry_run=dry_run, log_json=log_json)
 
 
 @app.command()
@@ -106,7 +97,7 @@ def simulate(
     """Lay the randomised campaign of an experiment.yaml over real histories."""
     from serving.plans import plan_simulate  # noqa: PLC0415
 
-    _execute(plan_simulate(config, overrides or []), dry_run=dry_run, log_json=log_json)
+    execute(plan_simulate(config, overrides or []), dry_run=dry_run, log_json=log_json)
 
 
 @app.command()
@@ -120,7 +111,7 @@ def train(
     """Train from a recommender.yaml or uplift.yaml; uplift also from any flat table."""
     from serving.plans import plan_train  # noqa: PLC0415
 
-    _execute(plan_train(config, overrides or []), dry_run=dry_run, log_json=log_json)
+    execute(plan_train(config, overrides or []), dry_run=dry_run, log_json=log_json)
 
 
 @app.command()
@@ -142,10 +133,10 @@ def tune(
     console = Console(stderr=True, quiet=log_json)
     plan = plan_tune(config, overrides or [], console=console)
     try:
-        _execute(plan, dry_run=dry_run, log_json=log_json)
+        execute(plan, dry_run=dry_run, log_json=log_json)
     except KeyboardInterrupt:
         typer.echo(
-            f"\nstopped; finished trials are kept in {_short(plan.workspace.root)}. "
+            f"\nstopped; finished trials are kept in {short(plan.workspace.root)}. "
             "Run the same command again to go on.",
             err=True,
         )
@@ -174,7 +165,7 @@ def promote(
     from serving.plans import plan_promote  # noqa: PLC0415
 
     plan = plan_promote(config, overrides or [], model=model, number=version, force=force)
-    _execute(plan, dry_run=dry_run, log_json=log_json)
+    execute(plan, dry_run=dry_run, log_json=log_json)
 
 
 @app.command()
@@ -193,7 +184,7 @@ def predict(
 
     prediction = predict_file(bundle, input_file, separator=separator)
     write_table(prediction.table, out)
-    typer.echo("\n".join([*prediction.lines(), f"output      {_short(out.resolve())}"]))
+    typer.echo("\n".join([*prediction.lines(), f"output      {short(out.resolve())}"]))
 
 
 @app.command()
@@ -234,7 +225,7 @@ def compare(
     lines = comparison_lines(found, as_json=log_json)
     if out is not None:
         write_table(comparison_table(found), out)
-        lines += [] if log_json else [f"output      {_short(out.resolve())}"]
+        lines += [] if log_json else [f"output      {short(out.resolve())}"]
     typer.echo("\n".join(lines))
 
 
@@ -285,7 +276,7 @@ def recommend(
     )
     found = recommend_file(bundle, history, wanted)
     write_found(found, out)
-    typer.echo("\n".join([*found.lines(), f"output      {_short(out.resolve())}"]))
+    typer.echo("\n".join([*found.lines(), f"output      {short(out.resolve())}"]))
     require_known(found)
 
 
@@ -300,7 +291,7 @@ def score(
     """Decide whom to contact with what, for a campaign.yaml: the nightly job."""
     from serving.plans import plan_score  # noqa: PLC0415
 
-    _execute(plan_score(config, overrides or []), dry_run=dry_run, log_json=log_json)
+    execute(plan_score(config, overrides or []), dry_run=dry_run, log_json=log_json)
 
 
 @app.command()
@@ -314,7 +305,7 @@ def export(
     """Write the files of an exports.yaml for ad platforms, after asking again who may be contacted."""
     from serving.plans import plan_export  # noqa: PLC0415
 
-    _execute(plan_export(config, overrides or []), dry_run=dry_run, log_json=log_json)
+    execute(plan_export(config, overrides or []), dry_run=dry_run, log_json=log_json)
 
 
 @app.command()
@@ -343,7 +334,7 @@ def audit(
     """Read what was decided and exported again and check it against the facts; a violation ends with 1."""
     from serving.plans import plan_audit  # noqa: PLC0415
 
-    _execute(plan_audit(target), dry_run=dry_run, log_json=log_json)
+    execute(plan_audit(target), dry_run=dry_run, log_json=log_json)
 
 
 @app.command()
@@ -357,7 +348,7 @@ def design(
     """Reckon the test of a design.yaml before its launch: what it could find, how long, at which holdout share."""
     from serving.experiment_jobs import plan_design  # noqa: PLC0415
 
-    _execute(plan_design(config, overrides or []), dry_run=dry_run, log_json=log_json)
+    execute(plan_design(config, overrides or []), dry_run=dry_run, log_json=log_json)
 
 
 @app.command()
@@ -374,7 +365,7 @@ def measure(
     """
     from serving.experiment_jobs import plan_measure  # noqa: PLC0415
 
-    _execute(plan_measure(config, overrides or []), dry_run=dry_run, log_json=log_json)
+    execute(plan_measure(config, overrides or []), dry_run=dry_run, log_json=log_json)
 
 
 @app.command()
@@ -403,7 +394,7 @@ def report(
     """Write the report of a project.yaml from stored results."""
     from serving.plans import plan_report  # noqa: PLC0415
 
-    _execute(plan_report(config, overrides or []), dry_run=dry_run, log_json=log_json)
+    execute(plan_report(config, overrides or []), dry_run=dry_run, log_json=log_json)
 
 
 @app.command()
@@ -417,7 +408,7 @@ def erase(
     """Remove the persons on the list of an erasure.yaml from every file of a workspace, with a proof."""
     from serving.plans import plan_erase  # noqa: PLC0415
 
-    _execute(plan_erase(config, overrides or []), dry_run=dry_run, log_json=log_json)
+    execute(plan_erase(config, overrides or []), dry_run=dry_run, log_json=log_json)
 
 
 @app.command()
@@ -448,81 +439,3 @@ def main() -> None:
     except Exception:  # noqa: BLE001 - a defect must not look like a gate, whose exit code is 1
         traceback.print_exc()
         sys.exit(_DEFECT)
-
-
-def _execute(plan: Plan, *, dry_run: bool, log_json: bool) -> None:
-    total = len(plan.jobs)
-    if dry_run:
-        for number, job in enumerate(plan.jobs, start=1):
-            typer.echo(f"[{number}/{total}] {job.name}: {job.purpose}")
-        typer.echo(f"would write to {plan.workspace.root}")
-        return
-    with plan.workspace.lock():
-        runs = []
-        for number, job in enumerate(plan.jobs, start=1):
-            if not log_json:
-                typer.echo(f"[{number}/{total}] {job.name:19} ", nl=False)
-            begin = time.perf_counter()
-            finished = job.carry_out()
-            runs.append(finished)
-            seconds = time.perf_counter() - begin
-            typer.echo(
-                _json_line(job.name, finished, seconds)
-                if log_json
-                else _line(job, finished, seconds)
-            )
-            if job.told is not None and not log_json:
-                for line in job.told(finished):
-                    typer.echo(f"      {line}")
-            if job.judge is not None:
-                job.judge(finished)
-    if not log_json and total <= _FEW:
-        typer.echo(f"output      {_short(runs[0].path)}")
-
-
-def _line(job: Job, finished: Run, seconds: float) -> str:
-    state = "already done" if finished.reused else f"{seconds:.1f} s"
-    figures = finished.manifest["figures"]
-    shown = ", ".join(f"{_words(name)} {_number(figures[name])}" for name in job.shown)
-    return f"{state:>12}  {shown}"
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
-
-
-def _number(value: float | str) -> str:
-    if isinstance(value, float):
-        return f"{value:,.4g}"
-    return f"{value:,}" if isinstance(value, int) else value
-
-
-def _json_line(name: str, finished: Run, seconds: float) -> str:
-    record = {
-        "step": name,
-        "run_id": finished.run_id,
-        "reused": finished.reused,
-        "seconds": round(seconds, 3),
-        "figures": finished.manifest["figures"],
-        "path": str(finished.path),
-    }
-    return json.dumps(record, sort_keys=True)
-
-
-def _say_where_to_look(plan: Plan) -> None:
-    from training.mlflow_store import ui_command  # noqa: PLC0415
-
-    root = _short(plan.workspace.root)
-    program = _short(Path(sys.executable).with_name("mlflow"))
-    typer.echo("")
-    typer.echo(f"report      {root / 'report' / 'current' / 'report.html'}")
-    typer.echo(f"decisions   {root / 'score' / 'current' / 'decisions.csv'} (and .parquet)")
-    if (plan.workspace.root / "export" / "current").exists():
-        typer.echo(f"exports     {root / 'export' / 'current'}")
-    typer.echo(f"MLflow      {ui_command(root, program=program)}")
-
-
-def _short(path: Path) -> Path:
-    """The path from the current folder, when it lies inside."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path

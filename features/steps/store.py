@@ -19,7 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.run import Run, RunWriter, parquet_options, to_json, write_text, writing_to
-from features.simulate.store.behaviour import Actions, live
+from features.simulate.store.behaviour import Actions
+from features.simulate.store.block import lives_of, people_of
 from features.simulate.store.config import StoreConfig
 from features.simulate.store.dirt import Dirt, bots, spoil
 from features.simulate.store.files import (
@@ -30,7 +31,7 @@ from features.simulate.store.files import (
     item_ids,
     rows_by_day,
 )
-from features.simulate.store.people import People, block_of_people, blocks
+from features.simulate.store.people import People, blocks
 from features.simulate.store.shelf import Shelf, stock_shelf
 from features.store import Workspace
 from features.threads import in_two_threads
@@ -104,23 +105,8 @@ def _everybody(shelf: Shelf, config: StoreConfig) -> Iterator[tuple[Actions, Dir
 
 
 def _block(shelf: Shelf, config: StoreConfig, block: int) -> tuple[Actions, Dirt, People]:
-    people = block_of_people(
-        config.people,
-        block=block,
-        persons=config.persons,
-        categories=config.shelf.categories,
-        places=config.shelf.places,
-        days=config.days,
-        seed=config.seed,
-    )
-    actions = live(
-        people,
-        shelf,
-        config.people,
-        days=config.days,
-        weekday=config.first.weekday(),
-        seed=config.seed,
-    )
+    people = people_of(config, block)
+    actions = lives_of(config, shelf, people)
     dirt = spoil(actions, config.dirt, days=config.days, block=block, seed=config.seed)
     return actions, dirt, people
 

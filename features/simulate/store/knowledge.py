@@ -12,8 +12,9 @@ from features.arrays import FloatArray, IntArray
 from features.histories.histories import MICROSECONDS_PER_DAY, NO_CODE
 from features.simulate.store.auction import places
 from features.simulate.store.behaviour import Actions, Minds, live_and_think
+from features.simulate.store.block import people_of
 from features.simulate.store.config import StoreConfig
-from features.simulate.store.people import People, block_of_people, blocks
+from features.simulate.store.people import People, blocks
 from features.simulate.store.shelf import Shelf, stock_shelf
 from features.simulate.store.truth import types
 from features.simulate.store.world_config import WorldConfig
@@ -179,15 +180,7 @@ def _order_keys(actions: Actions) -> IntArray:
 
 
 def _block(store: StoreConfig, shelf: Shelf, moments: IntArray, block: int) -> Block:
-    people = block_of_people(
-        store.people,
-        block=block,
-        persons=store.persons,
-        categories=store.shelf.categories,
-        places=store.shelf.places,
-        days=store.days,
-        seed=store.seed,
-    )
+    people = people_of(store, block)
     actions, minds = live_and_think(
         people,
         shelf,

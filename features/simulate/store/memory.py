@@ -11,9 +11,10 @@ import numpy.typing as npt
 from features.arrays import CodeArray, FloatArray, IntArray, TextArray
 from features.histories.histories import NO_CODE, Histories, microseconds
 from features.histories.reversals import Reversals, sorted_reversals
-from features.simulate.store.behaviour import Actions, live
+from features.simulate.store.behaviour import Actions
+from features.simulate.store.block import lives_of, people_of
 from features.simulate.store.config import StoreConfig
-from features.simulate.store.people import block_of_people, blocks
+from features.simulate.store.people import blocks
 from features.simulate.store.shelf import Shelf, stock_shelf
 from features.tables import EVENT_NAMES
 from features.threads import in_two_threads
@@ -42,23 +43,8 @@ def simulate_histories(config: StoreConfig) -> Histories:
 
 
 def _block(config: StoreConfig, shelf: Shelf, block: int) -> Actions:
-    people = block_of_people(
-        config.people,
-        block=block,
-        persons=config.persons,
-        categories=config.shelf.categories,
-        places=config.shelf.places,
-        days=config.days,
-        seed=config.seed,
-    )
-    return live(
-        people,
-        shelf,
-        config.people,
-        days=config.days,
-        weekday=config.first.weekday(),
-        seed=config.seed,
-    )
+    people = people_of(config, block)
+    return lives_of(config, shelf, people)
 
 
 def histories_of(actions: Actions, shelf: Shelf, config: StoreConfig) -> Histories:
