@@ -174,9 +174,11 @@ def _explained(storage: Path | None) -> Iterator[None]:
 
 
 def _give_up_unfinished(study: optuna.Study) -> None:
-    """Trials that a killed process left open take no part."""
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING)):
+    """Trials that a killed process left open, begun or only queued, take no part."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)
+    for _ in study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+        study.tell(study.ask(), state=TrialState.FAIL)  # a queued trial is begun before it can end
 
 
 def _finished(study: optuna.Study) -> list[FrozenTrial]:

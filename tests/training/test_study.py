@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 import numpy as np
+import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -78,6 +79,16 @@ def test_fewer_trials_are_the_beginning_of_more(tmp_path):
     storage = tmp_path / "studies.db"
     more = _study(Hill(), 7, storage=storage)
     assert _study(Hill(), 3, storage=storage) == more[:3] == _study(Hill(), 3)
+
+
+def test_killed_between_queueing_a_trial_and_beginning_it_it_goes_on(tmp_path):
+    storage = tmp_path / "studies.db"
+    before = _study(Hill(), 2, storage=storage, name="mine")
+    study = optuna.load_study(study_name="mine", storage=f"sqlite:///{storage}")
+    study.enqueue_trial({"x": 7.0, "k": 1, "how": "a"})
+    after = _study(Hill(), 4, storage=storage, name="mine")
+    assert after == _study(Hill(), 4)
+    assert after[:2] == before
 
 
 def test_studies_of_one_storage_do_not_mix(tmp_path):
