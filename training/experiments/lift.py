@@ -13,7 +13,7 @@ from scipy import stats
 
 from features.arrays import BoolArray, FloatArray, IntArray
 from features.errors import InputError
-from training.metrics.estimates import Parts
+from training.metrics.estimates import Parts, cluster_sums
 
 CONFIDENCE: Final = 0.95
 _OUTCOME: Final = "outcome"
@@ -245,10 +245,9 @@ def _robust_se(influence: FloatArray, clusters: IntArray | None) -> tuple[float,
     n = len(influence)
     if clusters is None:
         return float(np.sqrt(n / (n - 2) * np.sum(influence**2))), n
-    found, unit = np.unique(clusters, return_inverse=True)
-    units = len(found)
+    sums = cluster_sums(influence, clusters)
+    units = len(sums)
     if units < 2:  # noqa: PLR2004 - a variance needs two
         return float("nan"), units
     factor = units / (units - 1) * (n - 1) / (n - 2)
-    sums = np.bincount(unit, weights=influence, minlength=units)
     return float(np.sqrt(factor * np.sum(sums**2))), units
