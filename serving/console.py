@@ -81,7 +81,7 @@ def _json_line(name: str, finished: Run, seconds: float) -> str:
 
 def say_where_to_look(plan: Plan) -> None:
     """Where the outputs of a whole project lie."""
-    from training.mlflow_store import ui_command  # noqa: PLC0415
+    from training.tracking.mlflow_store import ui_command  # noqa: PLC0415
 
     root = short(plan.workspace.root)
     program = short(Path(sys.executable).with_name("mlflow"))

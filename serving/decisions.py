@@ -26,7 +26,7 @@ from serving.lists.kinds import STATIC_KIND
 from serving.lists.shelf import Shelf
 from serving.people import People
 from serving.waterfall import Verdict
-from training.models import Champions
+from training.models.in_force import Champions
 
 CONTACTED: Final = "contacted"
 HELD_OUT: Final = "holdout"

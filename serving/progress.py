@@ -15,8 +15,8 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from training.study import StudyTrial
-from training.tune import Told
+from training.tuning.study import StudyTrial
+from training.tuning.tune import Told
 
 
 @contextlib.contextmanager

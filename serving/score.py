@@ -53,7 +53,7 @@ from serving.lists.part import ListRequest, map_lists
 from serving.lists.shelf import build_shelf
 from serving.people import People, load_people
 from serving.waterfall import Verdict, apply_rules
-from training.models import Champions, champions
+from training.models.in_force import Champions, champions
 from training.recommenders import registry as recommenders
 from training.uplift.model import UpliftModel
 

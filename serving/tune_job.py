@@ -18,11 +18,11 @@ from training.flat_recommender_config import FlatRecommenderConfig
 from training.recommender_config import RecommenderTrainingConfig
 from training.train_flat import flat_workspace
 from training.train_flat_recommender import flat_recommender_workspace
-from training.tune import Tunable, tune, tuning_lines
-from training.tune_config import TuningPlan, load_tuning
-from training.tune_flat_recommender import tunable_flat_recommender
-from training.tune_recommender import tunable_recommender
-from training.tune_uplift import tunable_flat_uplift, tunable_uplift
+from training.tuning.config import TuningPlan, load_tuning
+from training.tuning.flat_recommender import tunable_flat_recommender
+from training.tuning.recommender import tunable_recommender
+from training.tuning.tune import Tunable, tune, tuning_lines
+from training.tuning.uplift import tunable_flat_uplift, tunable_uplift
 
 
 def plan_tune(path: Path, overrides: Sequence[str], *, console: Console) -> Plan:

@@ -21,7 +21,7 @@ from training.experiments.design_config import DesignConfig
 from training.flat_recommender_config import FlatRecommenderConfig
 from training.promotion.config import PromotionConfig
 from training.recommender_config import RecommenderTrainingConfig
-from training.tune_config import TuneConfig, load_tuning
+from training.tuning.config import TuneConfig, load_tuning
 from training.uplift.config import UpliftTrainingConfig
 
 ROOT = Path(__file__).parents[1]

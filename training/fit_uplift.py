@@ -41,7 +41,7 @@ def fit_uplift(rows: UpliftRows, config: UpliftTrainingConfig) -> UpliftResult:
 
     Average effects are over all assigned rows. Rankings are judged on the test part only, by doubly robust scores
     cross-fitted inside it. The bundle of a contrast holds the very model that was judged, unless `refit` is set: then
-    it holds one fitted again on all rows, whose own figures are unknown.
+    it holds one fitted again on all rows, with the settings of the one judged; its own figures are unknown.
 
     Raises:
         GateError: sample-ratio mismatch, a feature or a score that predicts a random assignment, or estimated
@@ -114,7 +114,7 @@ def _fit_contrast(
     scores = score_table(contrast, name, train, test, judged)
     model = judged.model
     if config.refit:
-        model = fit_model(contrast, np.ones(len(inside), dtype=np.bool_))
+        model = fit_model(contrast, np.ones(len(inside), dtype=np.bool_), model.config)
     return ContrastResult(
         name,
         model,
@@ -124,6 +124,7 @@ def _fit_contrast(
         scores,
         dropped,
         assignment,
+        judged.choice,
         repeat(contrast, judged.evaluation),
         _overlap(contrast),
         explain_score(

@@ -20,12 +20,12 @@ from features.training_sets.uplift import UPLIFT_FEATURES, uplift_set
 from training.experiments.campaign import measure_campaign, measure_decisions
 from training.fit_recommender import fit_recommenders
 from training.fit_uplift import fit_uplift
-from training.model_pages import write_pages
 from training.recommender_config import RecommenderTrainingConfig
 from training.recommenders.attributes import ItemAttributes
 from training.reports.recommender import history_card, recommender_plots
 from training.test_values import TEST_VALUES
-from training.tracking import CURVES, PARAMETERS, TRACKED, track_run
+from training.tracking.model_pages import write_pages
+from training.tracking.runs import CURVES, PARAMETERS, TRACKED, track_run
 from training.train_flat import TRAIN_UPLIFT, content_config, uplift_bundles, write_uplift
 from training.uplift.config import UpliftTrainingConfig
 from training.uplift.data_config import HistoriesData

@@ -15,10 +15,10 @@ from features.sources.flat_table import FlatTable, read_flat_table
 from features.store import Workspace
 from features.tables import REJECTS
 from training.fit_uplift import fit_uplift
-from training.model_pages import write_pages
 from training.reports.uplift import model_card, uplift_page
 from training.reports.uplift_charts import uplift_charts
-from training.tracking import TRACKED, track_run
+from training.tracking.model_pages import write_pages
+from training.tracking.runs import TRACKED, track_run
 from training.uplift.config import ColumnSplit, UpliftTrainingConfig
 from training.uplift.data_config import FlatTableData
 from training.uplift.results import UpliftResult

@@ -16,10 +16,10 @@ from features.tables import REJECTS
 from training.fit_flat_recommender import FlatComparison, fit_sessions, fit_table
 from training.flat_interactions import read_interaction_table, read_sessions
 from training.flat_recommender_config import FlatRecommenderConfig, InteractionTableData
-from training.model_pages import write_pages
 from training.reports.recommender import flat_card, recommender_plots
 from training.test_values import TEST_VALUES
-from training.tracking import PARAMETERS, TRACKED, track_run
+from training.tracking.model_pages import write_pages
+from training.tracking.runs import PARAMETERS, TRACKED, track_run
 
 TRAIN_FLAT_RECOMMENDER: Final = "train-recommender"
 _BUNDLE: Final = "bundle"

@@ -22,7 +22,7 @@ from features.steps.simulate import SIMULATE
 from features.tables import DECISIONS, PERSONS
 from serving.plans import plan_erase, plan_project, plan_report
 from serving.score import SCORE
-from training.models import champions
+from training.models.in_force import champions
 
 RETARGET = str(Path(sys.executable).with_name("retarget"))
 SHIFT = 900_000_000

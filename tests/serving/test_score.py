@@ -36,7 +36,7 @@ from serving.decisions import CONTACTED, EXPLORED, NOT_WORTH_IT, OVER_BUDGET
 from serving.figures import score_alerts
 from serving.priority import contacts_ahead
 from serving.score import SCORE, _forecast, _marginal, score
-from training.models import champions
+from training.models.in_force import champions
 
 
 @pytest.fixture(scope="module")

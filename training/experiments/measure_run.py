@@ -33,7 +33,7 @@ from training.experiments.large_table import measure_large
 from training.experiments.measurement import measure_experiment
 from training.experiments.rows import experiment_rows
 from training.reports.experiment import experiment_page
-from training.tracking import TRACKED, track_run
+from training.tracking.runs import TRACKED, track_run
 
 EXPERIMENT_STEP: Final = "measure-experiment"
 LIFT: Final = "lift.json"

@@ -21,8 +21,7 @@ from features.store import Workspace
 from features.tables import CATALOG
 from training.fit_recommender import value_on_test
 from training.flat_recommender_config import FlatRecommenderConfig
-from training.mlflow_store import MlflowStore
-from training.model_registry import ModelRegistry, ModelVersion
+from training.models.registry import ModelRegistry, ModelVersion
 from training.promotion.config import PromotionConfig
 from training.promotion.gate import Check
 from training.promotion.promote import Contest
@@ -33,6 +32,7 @@ from training.recommender_config import RecommenderTrainingConfig
 from training.recommenders.attributes import ItemAttributes
 from training.steps import RECOMMENDER, TRAIN_RECOMMENDER, UPLIFT, campaign_rows
 from training.test_values import TestValues
+from training.tracking.mlflow_store import MlflowStore
 from training.train_flat import (
     TRAIN_UPLIFT,
     UPLIFT_PROJECT,

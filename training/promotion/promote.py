@@ -9,7 +9,7 @@ from typing import Any, Final
 from features.errors import ConfigError, GateError, WorkspaceError
 from features.run import Run, RunWriter
 from features.store import Workspace
-from training.model_registry import CHALLENGER, CHAMPION, ModelRegistry, ModelVersion
+from training.models.registry import CHALLENGER, CHAMPION, ModelRegistry, ModelVersion
 from training.promotion.config import RecommenderGate, UpliftGate
 from training.promotion.gate import Check, Decision, Outcome, decided
 

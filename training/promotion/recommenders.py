@@ -11,7 +11,7 @@ from features.errors import ConfigError, WorkspaceError
 from features.run import read_parquet
 from training.bundle import read_bundle
 from training.metrics.intervals import resample_persons
-from training.model_registry import ModelVersion
+from training.models.registry import ModelVersion
 from training.promotion.config import Limit, RecommenderGate
 from training.promotion.gate import Check, unchanged
 from training.promotion.stored import stored_manifest

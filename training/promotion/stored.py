@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from features.run import MANIFEST
-from training.model_registry import ModelVersion
+from training.models.registry import ModelVersion
 
 
 def stored_manifest(version: ModelVersion) -> dict[str, Any]:

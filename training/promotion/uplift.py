@@ -24,7 +24,7 @@ from training.fit_uplift import fit_uplift
 from training.metrics.estimates import Estimate
 from training.metrics.policy import policy_difference, policy_value
 from training.metrics.uplift_comparison import METRICS, measure, paired_difference
-from training.model_registry import ModelVersion
+from training.models.registry import ModelVersion
 from training.promotion.config import Limit, UpliftGate
 from training.promotion.gate import Check, unchanged
 from training.promotion.stored import stored_manifest

@@ -11,7 +11,7 @@ import pytest
 from features.config import validate
 from features.errors import InputError
 from training.flat_recommender_config import FlatRecommenderConfig
-from training.model_registry import CHAMPION
+from training.models.registry import CHAMPION
 from training.promotion.config import Limit, PromotionConfig, UpliftGate
 from training.promotion.contests import flat_recommender_contest, flat_uplift_contest
 from training.promotion.promote import decision_lines, promote_asked, promote_trained

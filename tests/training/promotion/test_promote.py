@@ -11,7 +11,7 @@ import pytest
 from features.config import BaseConfig
 from features.errors import ConfigError, GateError, WorkspaceError
 from features.store import Workspace
-from training.model_registry import CHALLENGER, CHAMPION, ModelRegistry
+from training.models.registry import CHALLENGER, CHAMPION, ModelRegistry
 from training.promotion.config import RecommenderGate
 from training.promotion.gate import Check
 from training.promotion.promote import (
@@ -22,7 +22,7 @@ from training.promotion.promote import (
     require_promoted,
 )
 from training.recommenders.recent_popular import RecentPopular, RecentPopularConfig
-from training.tracking import Tracker
+from training.tracking.runs import Tracker
 
 TRAINING = "train-toy"
 

@@ -14,7 +14,7 @@ from features import columns as c
 from features.errors import ConfigError, WorkspaceError
 from features.tables import TIMESTAMP
 from training.bundle import write_bundle
-from training.model_registry import ModelVersion
+from training.models.registry import ModelVersion
 from training.promotion.config import Limit, RecommenderGate
 from training.promotion.recommenders import compare_recommenders
 from training.recommenders.recent_popular import RecentPopularConfig

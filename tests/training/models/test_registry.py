@@ -8,9 +8,9 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from features.errors import InputError, WorkspaceError
-from training.model_registry import CHALLENGER, CHAMPION, ModelRegistry
+from training.models.registry import CHALLENGER, CHAMPION, ModelRegistry
 from training.recommenders.recent_popular import RecentPopular, RecentPopularConfig
-from training.tracking import Tracker
+from training.tracking.runs import Tracker
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from training.recommender_comparison import Trial
 from training.recommender_config import RecommenderTrainingConfig
 from training.recommenders.attributes import ItemAttributes
 from training.recommenders.registry import RecommenderConfig
-from training.tune import Chosen, Tunable, Verdict
+from training.tuning.tune import Chosen, Tunable, Verdict
 from training.windows import Window
 
 _BUNDLE: Final = "bundle"

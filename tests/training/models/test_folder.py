@@ -18,15 +18,15 @@ import yaml
 from features import columns as c
 from features.config import validate
 from serving.recommend_file import Wanted, recommend_file
-from training.mlflow_store import MlflowStore
-from training.model_registry import ModelRegistry
+from training.models.registry import ModelRegistry
 from training.predict_uplift import predict_file
 from training.recommenders.item_neighbours import ItemNeighbours, ItemNeighboursConfig
-from training.tracking import Tracker
+from training.tracking.mlflow_store import MlflowStore
+from training.tracking.runs import Tracker
 from training.train_flat import train_flat
 from training.uplift.config import UpliftTrainingConfig
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DAY = 86_400
 
 CLIENT = """

@@ -8,7 +8,7 @@ from features.errors import ConfigError
 from training.flat_recommender_config import FlatRecommenderConfig
 from training.recommender_config import RecommenderTrainingConfig
 from training.recommenders.als import AlsConfig
-from training.tune_config import load_tuning
+from training.tuning.config import load_tuning
 from training.uplift.config import UpliftTrainingConfig
 
 RECOMMENDER = "{kind: recommender, baseline: als, trials: 1, candidates: [{kind: bpr}]}"

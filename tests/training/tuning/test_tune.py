@@ -11,8 +11,8 @@ from features.config import load_config
 from features.store import Workspace
 from training.flat_recommender_config import FlatRecommenderConfig
 from training.metrics.intervals import Interval
-from training.tune import Tunable, Verdict, tune, tuning_lines
-from training.tune_config import load_tuning
+from training.tuning.config import load_tuning
+from training.tuning.tune import Tunable, Verdict, tune, tuning_lines
 
 TRAINING = """
 kind: flat_recommender
@@ -70,7 +70,7 @@ class Contest:
 @pytest.fixture
 def tuning(tmp_path, monkeypatch):
     """Carries the tuning out on a contest, untracked; returns the run."""
-    monkeypatch.setattr("training.tune.track_tuning", lambda *_, **__: None)
+    monkeypatch.setattr("training.tuning.tune.track_tuning", lambda *_, **__: None)
     (tmp_path / "training.yaml").write_text(TRAINING)
     (tmp_path / "tune.yaml").write_text(TUNING)
 

@@ -15,7 +15,7 @@ import copy
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Generic, Self, TypeVar
+from typing import Annotated, Any, Final, Generic, Self, TypeVar
 
 from optuna.distributions import (
     BaseDistribution,
@@ -27,11 +27,14 @@ from pydantic import Field, model_validator
 
 from features.config import BaseConfig, validate
 from features.errors import ConfigError
-from training.study import Setting, Space
+from training.tuning.study import Setting, Space
 
 KIND: Final = "kind"
 
 _ROUNDING: Final = 1e-9
+
+EntryName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+"""Name of an entry."""
 
 ConfigT = TypeVar("ConfigT", bound=BaseConfig)
 Number = int | float
@@ -128,6 +131,10 @@ class SearchSpace(Generic[ConfigT]):
     build: Callable[[Mapping[str, Any]], ConfigT]
     distributions: Space
 
+    def corners(self) -> tuple[ConfigT, ...]:
+        """Settings that between them hold every end of every range and every choice."""
+        return _corners(self.fixed, self.varied, self.build)
+
     def point(self) -> dict[str, Any]:
         """Some setting of the space, as it stands in a config file: the lowest."""
         return _with_values(self.fixed, {key: own.probes()[0] for key, own in self.varied.items()})
@@ -169,17 +176,25 @@ def read_search_space(
             fixed = _with_values(fixed, {key: value})
         else:
             varied[key] = validate(declared, value, subject=f"{subject}.{key}")
+    first = _corners(fixed, varied, build)[0]
+    distributions = {
+        key: parameter.distribution(_value_at(first, key)) for key, parameter in varied.items()
+    }
+    return SearchSpace(name, fixed, varied, build, distributions)
+
+
+def _corners(
+    fixed: Mapping[str, Any],
+    varied: Mapping[str, RangeConfig | ChoicesConfig],
+    build: Callable[[Mapping[str, Any]], ConfigT],
+) -> tuple[ConfigT, ...]:
     probes = {key: parameter.probes() for key, parameter in varied.items()}
-    configs = [
+    return tuple(
         build(
             _with_values(fixed, {key: own[min(place, len(own) - 1)] for key, own in probes.items()})
         )
         for place in range(max(map(len, probes.values()), default=1))
-    ]
-    distributions = {
-        key: parameter.distribution(_value_at(configs[0], key)) for key, parameter in varied.items()
-    }
-    return SearchSpace(name, fixed, varied, build, distributions)
+    )
 
 
 def _remainder(length: Number, step: Number) -> float:

@@ -11,10 +11,10 @@ import pytest
 
 from features import columns as c
 from features.config import validate
-from training import tune_uplift
 from training.fit_uplift import fit_uplift
-from training.tune import Chosen
-from training.tune_uplift import uplift_contest
+from training.tuning import uplift as tune_uplift
+from training.tuning.tune import Chosen
+from training.tuning.uplift import uplift_contest
 from training.uplift.base_models.boosted import BoostedConfig
 from training.uplift.base_models.linear import LinearConfig
 from training.uplift.config import UpliftTrainingConfig

@@ -15,10 +15,10 @@ from typing import Any, Final
 from features.errors import InputError
 from features.run import Run
 from features.store import Workspace
-from training.lineage import lineage
-from training.mlflow_store import KEY_TAG, MlflowStore, require_key
-from training.model_pages import CARD
-from training.model_registry import ModelRegistry
+from training.models.registry import ModelRegistry
+from training.tracking.lineage import lineage
+from training.tracking.mlflow_store import KEY_TAG, MlflowStore, require_key
+from training.tracking.model_pages import CARD
 
 TRACKED: Final = "tracked"
 PARAMETERS: Final = "parameters"

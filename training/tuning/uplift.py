@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
-from features.arrays import FloatArray
 from features.project import Project
 from features.run import RunWriter
 from features.sources.flat_table import read_flat_table
@@ -19,12 +16,12 @@ from training.fit_uplift import checked_assignment, contrast_with, fit_uplift
 from training.metrics.intervals import Interval
 from training.steps import campaign_rows
 from training.train_flat import UPLIFT_PROJECT, content_config, flat_rows, flat_workspace
-from training.tune import Chosen, Tunable, Verdict
-from training.uplift.base import TrialRows
+from training.tuning.tune import Chosen, Tunable, Verdict
 from training.uplift.config import UpliftTrainingConfig
 from training.uplift.contrast import first_seed, training_rows
 from training.uplift.data_config import FlatTableData, HistoriesData
-from training.uplift.doubly_robust import DoublyRobustScores, doubly_robust_scores
+from training.uplift.doubly_robust import doubly_robust_scores
+from training.uplift.gains import ScoredRows, running_gains
 from training.uplift.holdout import split_rows
 from training.uplift.learners.registry import UpliftLearnerConfig, fit_learner
 from training.uplift.learners.t_learner import TLearnerConfig
@@ -42,23 +39,14 @@ class UpliftContest:
     Attributes:
         rows: all rows.
         contrasts: training rows of each treated arm with the control, and their doubly robust scores.
-        folds: parts of them.
     """
 
     rows: UpliftRows
-    contrasts: tuple[tuple[TrialRows, DoublyRobustScores], ...]
-    folds: int
+    contrasts: tuple[ScoredRows, ...]
 
     def estimates(self, setting: UpliftLearnerConfig) -> Iterator[float]:
-        """Doubly robust loss of one constant effect minus that of the learner, mean over the rows of the folds so far.
-
-        Above 0 = the learner knows something of who reacts. Mean over the treated arms.
-        """
-        gains: list[list[FloatArray]] = [[] for _ in self.contrasts]
-        for fold in range(self.folds):
-            for found, (rows, scores) in zip(gains, self.contrasts, strict=True):
-                found.append(_gain(rows, scores, fold, setting))
-            yield float(np.mean([np.concatenate(found).mean() for found in gains]))
+        """Gain in doubly robust loss over one constant effect, mean over the folds so far and the treated arms."""
+        return running_gains(self.contrasts, lambda rows: fit_learner(rows, setting))
 
     def judge(
         self, chosen: Mapping[str, Chosen], training: UpliftTrainingConfig, writer: RunWriter
@@ -106,7 +94,7 @@ def uplift_contest(rows: UpliftRows, config: UpliftTrainingConfig, *, folds: int
             trial, config=config.evaluation_model, n_folds=folds, seed=first_seed(config)
         )
         contrasts.append((trial, scores))
-    return UpliftContest(rows, tuple(contrasts), folds)
+    return UpliftContest(rows, tuple(contrasts))
 
 
 def tunable_uplift(project: Project, config: UpliftTrainingConfig, *, parts: int) -> Tunable:
@@ -153,15 +141,3 @@ def tunable_flat_uplift(config: UpliftTrainingConfig, *, folder: Path, parts: in
 
 def _content(config: UpliftTrainingConfig) -> UpliftTrainingConfig:
     return content_config(config).model_copy(update={"learner": TLearnerConfig()})
-
-
-def _gain(
-    rows: TrialRows, scores: DoublyRobustScores, fold: int, setting: UpliftLearnerConfig
-) -> FloatArray:
-    """Loss of the constant effect minus loss of the learner, per row of a fold, both from the rows of the others."""
-    held = scores.fold == fold
-    learner = fit_learner(rows.subset(~held), setting)
-    constant = scores.effect[held] - scores.effect[~held].mean()
-    own = scores.effect[held] - learner.predict(rows.matrix[held])
-    gain: FloatArray = constant**2 - own**2
-    return gain

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from features.config import BaseConfig
 from features.store import Workspace
-from training.lineage import lineage
+from training.tracking.lineage import lineage
 
 
 class Nothing(BaseConfig):

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from features.config import validate
-from training import tune_flat_recommender
 from training.fit_flat_recommender import fit_sessions, fit_table
 from training.flat_interactions import Interactions, read_sessions
 from training.flat_recommender_config import FlatRecommenderConfig
 from training.splits import random_by_item
-from training.tune import Chosen
-from training.tune_flat_recommender import session_contest, table_contest
+from training.tuning import flat_recommender as tune_flat_recommender
+from training.tuning.flat_recommender import session_contest, table_contest
+from training.tuning.tune import Chosen
 
 TABLE = {
     "kind": "flat_recommender",

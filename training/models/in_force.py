@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from features.project import Project
-from training.mlflow_store import MlflowStore
-from training.model_registry import ModelRegistry
+from training.models.registry import ModelRegistry
 from training.steps import UPLIFT
+from training.tracking.mlflow_store import MlflowStore
 from training.uplift.model import UpliftModel
 
 

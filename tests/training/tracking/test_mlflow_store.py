@@ -10,10 +10,10 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from features.errors import InputError
-from training.mlflow_store import MlflowStore, require_key, ui_command
-from training.model_registry import CHAMPION, ModelRegistry
+from training.models.registry import CHAMPION, ModelRegistry
 from training.recommenders.recent_popular import RecentPopular, RecentPopularConfig
-from training.tracking import Tracker
+from training.tracking.mlflow_store import MlflowStore, require_key, ui_command
+from training.tracking.runs import Tracker
 
 
 def files_below(folder):

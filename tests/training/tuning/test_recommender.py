@@ -13,8 +13,8 @@ from training.recommender_config import RecommenderTrainingConfig
 from training.recommenders.als import AlsConfig
 from training.recommenders.buy_again import BuyAgainConfig
 from training.splits import time_splits
-from training.tune import Chosen
-from training.tune_recommender import RecommenderContest
+from training.tuning.recommender import RecommenderContest
+from training.tuning.tune import Chosen
 
 WEEKS = {"horizon_days": 7, "test_weeks": 3, "validation_weeks": 2}
 CONFIG = validate(

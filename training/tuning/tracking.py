@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from features import columns as c
 from features.run import Run, read_parquet
-from training.tracking import PARAMETERS, TRACKED, Tracker
+from training.tracking.runs import PARAMETERS, TRACKED, Tracker
 
 _PARENT: Final = (
     "mlflow.parentRunId"  # MLflow's own tag: its list shows such runs below their parent

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
@@ -14,11 +14,9 @@ from features.errors import ConfigError
 from training.flat_recommender_config import FlatRecommenderConfig
 from training.recommender_config import RecommenderTrainingConfig
 from training.recommenders.registry import RecommenderConfig
-from training.search_space import KIND, SearchSpace, read_search_space
+from training.tuning.search_space import KIND, EntryName, SearchSpace, read_search_space
 from training.uplift.config import UpliftTrainingConfig
 from training.uplift.learners.registry import UpliftLearnerConfig
-
-EntryName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 TrainingConfig = RecommenderTrainingConfig | FlatRecommenderConfig | UpliftTrainingConfig
 

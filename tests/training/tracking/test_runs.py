@@ -8,7 +8,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from features.errors import InputError, WorkspaceError
-from training.tracking import Tracker
+from training.tracking.runs import Tracker
 
 
 @pytest.fixture(scope="module")

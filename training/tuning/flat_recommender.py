@@ -41,7 +41,7 @@ from training.train_flat_recommender import (
     content_config,
     flat_recommender_workspace,
 )
-from training.tune import Chosen, Tunable, Verdict
+from training.tuning.tune import Chosen, Tunable, Verdict
 
 _BUNDLE: Final = "bundle"
 

@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from features.errors import WorkspaceError
-from training.mlflow_store import KEY_TAG, MlflowStore, require_key
-from training.model_folder import BUNDLE_PATH, write_model_folder
+from training.models.folder import BUNDLE_PATH, write_model_folder
+from training.tracking.mlflow_store import KEY_TAG, MlflowStore, require_key
 
 CHAMPION: Final = "champion"
 """Alias of the version in force."""

@@ -72,7 +72,7 @@ def write_model_folder(folder: Path, *, bundle: Path) -> None:
 
     is_uplift = read_bundle(bundle).kind == KIND
     form = _uplift_form(bundle) if is_uplift else _recommender_form(bundle)
-    root = Path(__file__).parent
+    root = Path(__file__).parent.parent
     with TemporaryDirectory() as fresh:
         staged = Path(fresh)
         shutil.copytree(bundle, staged / _BUNDLE)

@@ -1,0 +1,1 @@
+"""Registered models: their folders, their aliases, the ones in force."""

@@ -1,0 +1,1 @@
+"""Runs, their inputs and their pages in MLflow."""
