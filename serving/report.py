@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import pandas as pd
+import pyarrow as pa
 
 from features import columns as c
 from features.erasure.erase import EXPORT
@@ -24,9 +24,11 @@ from serving.households import example_households
 from serving.score import SCORE
 from training.promotion.contests import PROMOTE_RECOMMENDER
 from training.promotion.promote import decision_lines
-from training.reports.charts import Dot, bar_plot, dot_plot, gain_plot
-from training.reports.page import money, number, percent, points, render_page, trusted_svg
+from training.reports.page import Said, money, number, percent, points, render_page
+from training.reports.project_campaign import lift_section, worth_section
+from training.reports.project_models import recommender_section, uplift_section
 from training.reports.quality import quality_facts
+from training.reports.table import Cell, Table, figure, row
 from training.steps import MEASURE, METRICS, TRAIN_RECOMMENDER
 from training.train_flat import TRAIN_UPLIFT
 
@@ -76,28 +78,26 @@ def _facts(project: Project, runs: Mapping[str, Run]) -> dict[str, Any]:
         "project": project.config.name,
         "title": f"Retargeting decisions: {project.config.name.replace('_', ' ')}",
         "as_of": f"{project.config.as_of:%d %B %Y}",
-        "currency": currency,
-        "scored": scored,
-        "primary": lift["outcomes"][0],
-        "policies": {policy["policy"]: policy for policy in policies},
+        "summary": _summary(scored, lift, policies, currency),
         "headline": _headline(scored, recommender, lift, policies, currency),
         "quality": quality_facts(*(runs[step].json(QUALITY) for step in _JUDGED)),
         "data": _data(runs[INGEST].manifest["figures"], runs[SIMULATE].manifest["figures"]),
-        "recommender": _recommender(
+        "recommender": recommender_section(
             recommender,
             runs[TRAIN_RECOMMENDER].manifest["config"],
             decision=", ".join(decision_lines(runs[PROMOTE_RECOMMENDER])),
         ),
-        "uplift": _uplift(runs[TRAIN_UPLIFT]),
+        "uplift": uplift_section(
+            runs[TRAIN_UPLIFT].json(METRICS),
+            read_parquet(runs[TRAIN_UPLIFT].path / "curves.parquet").to_pandas(),
+        ),
         "waterfall": _waterfall(runs[SCORE]),
         "allocation": allocation_lines(scored, currency),
         "alerts": scored[NOT_ENFORCED_LIMITS],
-        "gallery": gallery(runs[SCORE].read(CREATIVES), scored["creative"]),
-        "exports": exports_section(runs[EXPORT], score_run=runs[SCORE].run_id)
-        if EXPORT in runs
-        else None,
-        "lift": _lift(lift, currency),
-        "worth": _worth(policies, currency),
+        "gallery": _gallery(runs[SCORE].read(CREATIVES), scored["creative"]),
+        "exports": _exports(runs[EXPORT], score_run=runs[SCORE].run_id) if EXPORT in runs else None,
+        "lift": lift_section(lift, currency),
+        "worth": worth_section(policies, currency),
         "households": example_households(
             runs[SCORE].read(DECISIONS),
             runs[INGEST].read(CATALOG),
@@ -117,253 +117,165 @@ def _headline(
     currency: str,
 ) -> list[dict[str, str]]:
     primary = lift["outcomes"][0]["lift"]
+    told = {
+        "households to contact": f"of {number(scored['eligible'])} that may be contacted",
+        "expected cost": "of the contacts decided",
+        "expected incremental margin (model)": "sum over the contacts decided of predicted uplift on margin; a prediction, no interval",
+        "incremental margin (planted truth)": "exact expectation of the same contacts, known only in a simulation",
+        "lift in weekly buyers (simulated campaign)": f"ITT, {number(lift['rows'])} assignments; 95 % interval "
+        f"{points(primary['low'])} to {points(primary['high'])} points; {primary['convention']}",
+        "best recommender of the last training": "by nDCG on earlier validation weeks",
+    }
+    values = (
+        number(scored["contacted"]),
+        money(scored["expected_cost"], currency),
+        money(scored["expected_margin"], currency),
+        money(policies[0]["incremental_margin"], currency),
+        f"{points(primary['effect'])} pts",
+        recommender["champion"].replace("_", " "),
+    )
     return [
-        {"value": number(scored["contacted"]), "label": "households to contact"},
-        {"value": money(scored["expected_cost"], currency), "label": "expected cost"},
-        {
-            "value": money(scored["expected_margin"], currency),
-            "label": "expected incremental margin (model)",
-        },
-        {
-            "value": money(policies[0]["incremental_margin"], currency),
-            "label": "incremental margin (planted truth)",
-        },
-        {
-            "value": f"{points(primary['effect'])} pts",
-            "label": "lift in weekly buyers (simulated campaign)",
-        },
-        {
-            "value": recommender["champion"].replace("_", " "),
-            "label": "best recommender of the last training",
-        },
+        {"value": value, "label": label, "told": text}
+        for value, (label, text) in zip(values, told.items(), strict=True)
     ]
 
 
-def _data(ingested: Mapping[str, Any], simulated: Mapping[str, Any]) -> list[dict[str, str]]:
+def _summary(
+    scored: Mapping[str, Any],
+    lift: Mapping[str, Any],
+    policies: Sequence[Mapping[str, Any]],
+    currency: str,
+) -> list[Said]:
+    primary = lift["outcomes"][0]
+    found = primary["lift"]
+    profit = {policy["policy"]: money(policy["profit"], currency) for policy in policies}
+    return [
+        Said(
+            f"Of {number(scored['persons'])} households, {number(scored['eligible'])} may be contacted; "
+            f"{number(scored['held_out'])} of these are held out at random and {number(scored['contacted'])} are contacted "
+            f"({number(scored['explored'])} of them by lot, so that the next model also learns about those this one leaves out), "
+            f"within the budget of {money(scored['budget'], currency)}.",
+            "everybody in the persons table at the moment of decision; rules in the order of the waterfall",
+        ),
+        Said(
+            "In the simulated campaign, being assigned to treatment changed the share of households that buy within a week by "
+            f"{points(found['effect'])} points (95 % interval {points(found['low'])} to {points(found['high'])}; "
+            f"planted {points(primary['planted'])}).",
+            f"intention to treat, {number(lift['rows'])} assignments of {number(lift['persons'])} households; {found['convention']}",
+        ),
+        Said(
+            f"Given the planted responses, the chosen contacts earn {profit['this run']} after cost; as many contacts of the "
+            f"households most likely to buy would earn {profit['most likely to buy, as many']}.",
+            "exact expectation over the households that may be contacted, known only in a simulation",
+        ),
+    ]
+
+
+def _data(ingested: Mapping[str, Any], simulated: Mapping[str, Any]) -> Table:
     reasons = ", ".join(
         f"{name} {count:,}" for name, count in ingested["rejects_by_reason"].items()
     )
-    return [
-        {"label": "Rows read", "value": number(ingested["rows_in"]), "note": "one row = one product in one basket"},
-        {"label": "Events", "value": number(ingested["events"]), "note": f"{ingested['first_event'][:10]} to {ingested['last_event'][:10]}"},
-        {"label": "Rejects", "value": number(ingested["rejects"]), "note": f"rows in = events + rejects; {reasons}"},
-        {"label": "Households", "value": number(ingested["persons"]), "note": "contactable = was sent a direct-mail campaign before the decision; all others count as no consent"},
-        {"label": "Items", "value": number(ingested["items"]), "note": f"{ingested['items_in_stock']:,} sold in the last 28 days: those have a price (median paid) and count as in stock"},
-        {"label": "Events whose item is in the catalog", "value": percent(ingested["id_match_rate"], 3), "note": "id match rate"},
-        {"label": "Simulated assignments", "value": number(simulated["assignments"]), "note": f"{simulated['persons']:,} households at {simulated['decision_points']} weekly decision points"},
-    ]  # fmt: skip
-
-
-def _recommender(
-    metrics: Mapping[str, Any], config: Mapping[str, Any], *, decision: str
-) -> dict[str, Any]:
-    k, baseline, champion = config["k"], metrics["baseline"], metrics["champion"]
-    models = sorted(metrics["models"], key=lambda m: -m["metrics"][f"ndcg_at_{k}.all"]["estimate"])
-    names = {"all": "all targets", "repeat": "bought before", "novel": "never bought before"}
-    dots = [
-        Dot(_label(model["kind"]), names[target], *_ends(model["metrics"][f"ndcg_at_{k}.{target}"]))
-        for target in names
-        for model in models
-    ]
-    evaluated = metrics["populations"]
-    first = models[0]
-    return {
-        "k": k,
-        "baseline": _label(baseline),
-        "sentence": f"{_label(champion)} was chosen on earlier validation weeks ({decision}). On the test weeks, "
-        f"{_label(first['kind'])} has the highest nDCG@{k}; every model had {config['trials']} settings to choose from.",
-        "chart": trusted_svg(dot_plot(dots, axis=f"nDCG@{k}", number=".3~f")),
-        "caption": f"nDCG@{k} with 95 % interval, by kind of target. Panels have their own scale.",
-        "rows": [_model_row(model, k, champion) for model in models],
-        "convention": f"Purchases of the next {config['horizon_days']} days at {len(evaluated)} weekly cut-offs "
-        f"({evaluated[0]['cutoff'][:10]} to {evaluated[-1]['cutoff'][:10]}), repeats allowed; settings chosen on earlier "
-        f"weeks; mean over (household, week) pairs with a relevant item; percentile bootstrap over households; "
-        "nDCG binary, ideal over min(k, relevant items); recall = hits over relevant items; coverage and exposure "
-        "Gini over all items the model knows.",
-    }
-
-
-def _model_row(model: Mapping[str, Any], k: int, champion: str) -> dict[str, Any]:
-    metrics, difference = model["metrics"], model["difference"]
-    whole = metrics[f"ndcg_at_{k}.all"]
-    return {
-        "model": _label(model["kind"]),
-        "champion": model["kind"] == champion,
-        "ndcg": f"{whole['estimate']:.3f} [{whole['low']:.3f}, {whole['high']:.3f}]",
-        "recall": f"{metrics[f'recall_at_{k}.all']['estimate']:.3f}",
-        "repeat": f"{metrics[f'ndcg_at_{k}.repeat']['estimate']:.3f}",
-        "novel": f"{metrics[f'ndcg_at_{k}.novel']['estimate']:.4f}",
-        "difference": "baseline"
-        if difference is None
-        else f"{difference['estimate']:+.3f} [{difference['low']:+.3f}, {difference['high']:+.3f}]",
-        "p_value": number(model["adjusted_p_value"], 4),
-        "coverage": percent(model["coverage"]),
-        "gini": f"{model['gini']:.3f}",
-    }
-
-
-def _uplift(run: Run) -> dict[str, Any]:
-    metrics = run.json(METRICS)
-    (name, contrast), *_ = metrics["contrasts"].items()
-    test = contrast["test"]
-    outcome = contrast["outcome"]
-    curves = read_parquet(run.path / "curves.parquet").to_pandas()
-    curves = curves[curves[c.CONTRAST] == name]
-    lines = pd.DataFrame(
-        {
-            "share": curves[c.TREATED_SHARE],
-            "gain": curves[c.GAIN],
-            "ranking": curves[c.RANKED_BY].map(
-                {"uplift": "ranked by uplift", "expected outcome": "ranked by likelihood to buy"}
-            ),
-        }
-    )
-    random = pd.DataFrame(
-        {
-            "share": [0.0, 1.0],
-            "gain": [0.0, test["average_effect"]["value"]],
-            "ranking": "random order",
-        }
-    )
-    qini, over = test["qini"], test["qini_over_baseline"]
-    works = (
-        "better than a random order"
-        if qini["low"] > 0
-        else "not distinguishable from a random order"
-    )
-    return {
-        "sentence": f"On {test['n_rows']:,} later assignments that the model had not seen, its ranking is {works}: Qini "
-        f"{_estimate(qini)} per head. Against ranking by likelihood to buy the difference is {_estimate(over)}.",
-        "gain_chart": trusted_svg(
-            gain_plot(
-                pd.concat([lines, random]), unit=f"Incremental {outcome} per head of the test rows"
-            )
+    return Table(
+        "What came in",
+        ("What", "How many", "Told"),
+        (
+        row("Rows read", figure(number(ingested["rows_in"]), ingested["rows_in"]), "one row = one product in one basket"),
+        row("Events", figure(number(ingested["events"]), ingested["events"]), f"{ingested['first_event'][:10]} to {ingested['last_event'][:10]}"),
+        row("Rejects", figure(number(ingested["rejects"]), ingested["rejects"]), f"rows in = events + rejects; {reasons}"),
+        row("Households", figure(number(ingested["persons"]), ingested["persons"]), "contactable = was sent a direct-mail campaign before the decision; all others count as no consent"),
+        row("Items", figure(number(ingested["items"]), ingested["items"]), f"{ingested['items_in_stock']:,} sold in the last 28 days: those have a price (median paid) and count as in stock"),
+        row("Events whose item is in the catalog", figure(percent(ingested["id_match_rate"], 3), ingested["id_match_rate"]), "id match rate"),
+        row("Simulated assignments", figure(number(simulated["assignments"]), simulated["assignments"]), f"{simulated['persons']:,} households at {simulated['decision_points']} weekly decision points"),
         ),
-        "gain_caption": "Qini curve: what is gained by contacting the best-ranked share; above the line of a random "
-        "order = the ranking finds people who change.",
-        "bins_chart": trusted_svg(
-            dot_plot(
-                _bins(test["bins"]), axis=f"Effect on {outcome}, points", number="+.0f", reference=0
-            )
-        ),
-        "bins_caption": "Measured effect by decile of predicted uplift, 95 % intervals; diamonds: mean predicted uplift.",
-        "convention": f"Learner: LightGBM T-learner with the recorded probability. Qini: {metrics['conventions']['qini']}; "
-        "errors clustered by household.",
-    }
+    )  # fmt: skip
 
 
-def _bins(bins: Sequence[Mapping[str, Any]]) -> list[Dot]:
-    return [
-        _in_points(
-            f"decile {position}", item["effect"]["value"], item["effect"], truth=item["score_mean"]
-        )
-        for position, item in enumerate(bins, start=1)
-    ]
-
-
-def _in_points(row: str, value: float, interval: Mapping[str, float], *, truth: float) -> Dot:
-    """A difference of shares and its reference, in percentage points."""
-    return Dot(row, "", 100 * value, 100 * interval["low"], 100 * interval["high"], 100 * truth)
-
-
-def _waterfall(run: Run) -> list[dict[str, Any]]:
+def _waterfall(run: Run) -> list[Table]:
     rows = run.read(WATERFALL).to_pylist()
     names = {"person": "Households", "item": "Candidate items of the eligible households"}
+    head = ("Rule, in order", "In", "Removed", "Left")
     return [
-        {
-            "name": name,
-            "rows": [{**row, c.RULE: _label(row[c.RULE])} for row in rows if row[c.LEVEL] == level],
-        }
-        for level, name in names.items()
-    ]
-
-
-def _lift(lift: Mapping[str, Any], currency: str) -> dict[str, Any]:
-    checks = lift["sample_ratio"]
-    dots = [
-        _in_points(
-            _label(row["segment"]) or "everybody assigned",
-            row["lift"]["effect"],
-            row["lift"],
-            truth=row["planted"],
+        Table(
+            name,
+            head,
+            tuple(
+                row(
+                    _label(rule[c.RULE]),
+                    *(figure(number(rule[key]), rule[key]) for key in (c.COUNT_IN, c.COUNT_REMOVED, c.COUNT_LEFT)),
+                )
+                for rule in rows
+                if rule[c.LEVEL] == level
+            ),
+            about=dict.fromkeys(head[1:], f"{name.lower()}; every rule looks at what the rules above it left"),
         )
-        for row in [lift["outcomes"][0], *lift["segments"]]
-    ]
-    return {
-        "sentence": f"{lift['rows']:,} (household, week) assignments of {lift['persons']:,} households; "
-        f"{percent(lift['share_reached'])} of them were reached. Sample-ratio check passed "
-        f"(chi-square {checks['chi2']:.2f}, p {checks['p_value']:.3f}).",
-        "chart": trusted_svg(
-            dot_plot(
-                dots,
-                axis="Effect on the share of households that buy in the week, points",
-                number="+.0f",
-                reference=0,
-            )
-        ),
-        "caption": "Intention-to-treat effect with 95 % interval; diamonds: the planted effect. The response classes "
-        "are known only because the campaign is simulated.",
-        "rows": [_lift_row(row, currency) for row in lift["outcomes"]],
-        "convention": f"ITT over everybody assigned, reached or not; {lift['outcomes'][0]['lift']['convention']}; "
-        "clusters are households; relative intervals on the log scale.",
-    }
-
-
-def _lift_row(row: Mapping[str, Any], currency: str) -> dict[str, str]:
-    lift = row["lift"]
-    share = row["outcome"] == c.CONVERSION
-    unit = " points" if share else f" {currency}"
-
-    def level(value: float) -> str:
-        return percent(value) if share else number(value, 3)
-
-    def change(value: float) -> str:
-        return points(value) if share else f"{value:+,.3f}"
-
-    return {
-        "outcome": _label(row["outcome"]),
-        "control": level(lift["base_mean"]),
-        "treated": level(lift["treated_mean"]),
-        "effect": f"{change(lift['effect'])} [{change(lift['low'])}, {change(lift['high'])}]{unit}",
-        "relative": f"{percent(lift['relative'])} [{percent(lift['relative_low'])}, {percent(lift['relative_high'])}]",
-        "planted": f"{change(row['planted'])}{unit}",
-    }
-
-
-def _worth(policies: Sequence[Mapping[str, Any]], currency: str) -> dict[str, Any]:
-    bars = pd.DataFrame(
-        {"label": [p["policy"] for p in policies], "value": [p["profit"] for p in policies]}
-    )
-    return {
-        "sentence": "Exact expected profit of contacting different households among those who may be contacted, given "
-        "what they really bought in the week after and the planted response. Only a simulation can show this.",
-        "chart": trusted_svg(
-            bar_plot(
-                bars,
-                axis=f"Expected profit, {currency}",
-                number="+,.0f",
-                highlight=[policies[0]["policy"]],
-            )
-        ),
-        "caption": "The oracle knows the planted response and the week to come: no model can reach it.",
-        "rows": policies,
-    }
-
-
-def _provenance(runs: Mapping[str, Run]) -> list[dict[str, str]]:
-    return [
-        {"step": step, "run_id": run.run_id, "note": f"config {run.manifest['config_hash'][:16]}, code {run.manifest['code_version']}"}
-        for step, run in runs.items()
+        for level, name in names.items()
     ]  # fmt: skip
+
+
+def _exports(run: Run, *, score_run: str) -> dict[str, Any]:
+    found = exports_section(run, score_run=score_run)
+    return {**found, "table": export_table(found["files"])}
+
+
+def export_table(files: Sequence[Mapping[str, Any]]) -> Table:
+    """The files of an export run, as `exports_section` gives them."""
+    return Table(
+        "Files for platforms",
+        ("File", "For", "Rows", "Persons", "New", "Gone", "Left out"),
+        tuple(
+            row(
+                one["file"],
+                one["kind"],
+                figure(number(one["rows"]), one["rows"]),
+                figure(number(one["persons"]), one["persons"]) if one["persons"] else "",
+                *(_count(one[key]) for key in ("added", "removed")),
+                one["drops"],
+            )
+            for one in files
+        ),
+        about={
+            "Rows": "rows of the file, read again from disk",
+            "Persons": "different persons named in the file",
+            "New": "rows that the export before did not have",
+            "Gone": "rows that only the export before had",
+        },
+    )
+
+
+def _count(value: int | str) -> Cell:
+    return Cell(value) if isinstance(value, str) else figure(number(value), value)
+
+
+def _gallery(creatives: pa.Table, figures: Mapping[str, Any]) -> dict[str, Any] | None:
+    found = gallery(creatives, figures)
+    if found is None:
+        return None
+    templates = Table(
+        "Templates",
+        ("Template", "Texts"),
+        tuple(
+            row(name, figure(number(count), count)) for name, count in found["templates"].items()
+        ),
+        about={"Texts": "creatives of this run that were filled from the template"},
+    )
+    return {**found, "table": templates}
+
+
+def _provenance(runs: Mapping[str, Run]) -> Table:
+    return Table(
+        "Runs of this report",
+        ("Step", "Run", "Made from"),
+        tuple(
+            row(
+                step,
+                run.run_id,
+                f"config {run.manifest['config_hash'][:16]}, code {run.manifest['code_version']}",
+            )
+            for step, run in runs.items()
+        ),
+        "A run id is the hash of config, inputs and code: the same inputs give the same page, byte for byte.",
+    )
 
 
 def _label(name: str) -> str:
     return name.replace("_", " ")
-
-
-def _ends(interval: Mapping[str, float]) -> tuple[float, float, float]:
-    return interval["estimate"], interval["low"], interval["high"]
-
-
-def _estimate(figure: Mapping[str, float]) -> str:
-    return f"{figure['value']:+.4f} (95 % interval {figure['low']:+.4f} to {figure['high']:+.4f})"

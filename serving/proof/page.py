@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,8 @@ from serving.proof.pieces import Piece
 from serving.proof.policies import ORACLE, OURS, POLICIES
 from serving.proof.table import Line, finished_seeds
 from training.reports.charts import week_plot
-from training.reports.page import render_page, trusted_svg
+from training.reports.page import number, percent, render_page, trusted_svg
+from training.reports.table import Cell, Row, Table, figure, row
 
 
 def proof_page(
@@ -34,18 +35,83 @@ def proof_page(
         axis=f"Incremental profit so far, {config.store.currency} per store",
         highlight=(OURS, ORACLE),
     )
-    rows = [{name: _known(value) for name, value in vars(line).items()} for line in lines]
+    weeks = config.world.weeks - config.design.pilot_weeks
+    stores = len(finished_seeds(pieces))
     return render_page(
         "proof.html.j2",
         {
+            "title": "Do the decisions earn?",
             "config": config,
-            "currency": config.store.currency,
-            "stores": len(finished_seeds(pieces)),
-            "weeks": config.world.weeks - config.design.pilot_weeks,
-            "rows": rows,
-            "reached": reached,
-            "chart": trusted_svg(chart),
+            "stores": stores,
+            "weeks": weeks,
+            "policies": _policies(
+                lines, config.store.currency, f"totals of {weeks} weeks, mean over {stores} stores"
+            ),
+            "reached": _reached(reached),
+            "plot": {
+                "chart": trusted_svg(chart),
+                "caption": "Exact expected margin that contacts add, less what they cost, from the end of the pilot on; mean over "
+                f"{stores} stores.",
+            },
         },
+    )
+
+
+def _reached(goals: Sequence[tuple[str, str, bool]]) -> Table:
+    return Table(
+        "What was to be reached",
+        ("Goal, set beforehand", "Found", "Reached"),
+        tuple(
+            row(goal, found, "yes" if met else "no", mark="" if met else "bad")
+            for goal, found, met in goals
+        ),
+    )
+
+
+def _policies(lines: Sequence[Line], currency: str, told: str) -> Table:
+    head = (
+        "Policy", f"Profit, {currency} [95 %]", "Of the oracle's", "Ours earns more by", "p, paired", "Contacts",
+        "That can only lose orders", f"Spend, {currency}", "Holdout covers", "Doubly robust covers",
+    )  # fmt: skip
+    covers = (
+        "share of the 95 % intervals of single weeks that hold the exact profit per chosen person"
+    )
+    return Table(
+        "Every policy",
+        head,
+        tuple(_policy(line) for line in lines),
+        about={
+            **dict.fromkeys((head[1], head[2], *head[5:8]), told),
+            head[3]: f"{told}; differences paired by store",
+            head[
+                4
+            ]: "paired t-test over stores, two-sided, no correction for the number of policies",
+            **dict.fromkeys(head[8:], covers),
+        },
+    )
+
+
+def _policy(line: Line) -> Row:
+    def cell(value: float, written: Callable[[float | None], str] = number) -> Cell:
+        return figure(written(_known(value)), value)
+
+    return row(
+        line.policy,
+        figure(
+            f"{number(line.profit)} [{number(_known(line.low))}, {number(_known(line.high))}]",
+            line.profit,
+            low=line.low,
+            high=line.high,
+        ),
+        cell(line.of_oracle, percent),
+        cell(line.behind),
+        cell(line.p_value, lambda value: number(value, 4)),
+        cell(line.contacts),
+        cell(line.harmful),
+        cell(line.spend),
+        cell(line.holdout_weekly, percent),
+        cell(line.robust_weekly, percent),
+        mark="chosen" if line.policy == OURS else "",
     )
 
 
@@ -62,5 +128,5 @@ def cumulative(pieces: Sequence[Piece]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _known(value: object) -> object:
-    return None if isinstance(value, float) and np.isnan(value) else value
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value

@@ -13,6 +13,7 @@ INK: Final = "#1f2933"
 ACCENT: Final = "#0b6e99"
 MUTED: Final = "#9aa5b1"
 TRUTH: Final = "#c4511f"
+GRID: Final = "#e4e7eb"
 _FONT: Final = "Liberation Sans, Arial, Helvetica, sans-serif"
 """Fonts of one width, the first of which the SVG writer brings along: labels fit in every browser."""
 
@@ -279,12 +280,12 @@ def _svg(chart: Any) -> str:
         .configure_axis(
             labelColor=INK,
             titleColor=INK,
-            gridColor="#e4e7eb",
+            gridColor=GRID,
             titleFontWeight="normal",
             labelFontSize=_FONT_SIZE,
             titleFontSize=_FONT_SIZE,
         )
-        .configure_legend(labelFontSize=_FONT_SIZE)
+        .configure_legend(labelColor=INK, labelFontSize=_FONT_SIZE)
         .configure_view(stroke=None)
         .configure_header(labelColor=INK, labelFontWeight="bold")
     )

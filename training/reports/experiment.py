@@ -7,12 +7,22 @@ from typing import Any, Final
 
 from training.reports.charts import Dot, dot_plot
 from training.reports.experiment_tables import (
-    change,
-    interval_text,
-    relative,
-    result_tables,
+    checks_table,
+    days_table,
+    effects_table,
+    levels_table,
+    ratios_table,
+    segments_table,
 )
-from training.reports.page import number, percent, render_page, trusted_svg
+from training.reports.experiment_words import change, interval_text, population, relative, with_unit
+from training.reports.funnel_tables import (
+    attributed_table,
+    exposure_table,
+    funnel_table,
+    reach_table,
+)
+from training.reports.page import Said, number, percent, render_page, trusted_svg
+from training.reports.table import Table
 
 _ESTIMAND: Final = "Intention to treat: everybody assigned is counted, whether or not the treatment reached them. Intervals are 95 %."
 _MOST_LEVELS: Final = 24
@@ -43,21 +53,68 @@ def experiment_page(found: Mapping[str, Any]) -> str:
             ],
             "notice": found["notice"],
             "declared": _declared(found["design"]),
-            "plots": [*_effect_plots(headlines), *_segment_plots(found), *_day_plots(found)],
-            "tables": result_tables(found),
+            "plots": _effect_plots(headlines),
+            "tabs": _tabs(found),
         },
     )
 
 
-def _sentence(effect: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> str:
+def _tabs(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Parts of the page by name, those without content left out."""
+    parts: list[tuple[str, list[dict[str, Any]], list[Table]]] = [
+        (
+            "Effects",
+            [],
+            [
+                effects_table(found["effects"]),
+                levels_table(found["levels"]),
+                ratios_table(found["ratios"]),
+            ],
+        ),
+        (
+            "Funnel",
+            [],
+            [
+                funnel_table(found["funnel"]),
+                reach_table(found["reach"]),
+                *map(exposure_table, found["exposure"]),
+            ],
+        ),
+        ("Attribution", [], [attributed_table(found["attributed"])]),
+        ("Segments", _segment_plots(found), [segments_table(found["segments"])]),
+        ("Days", _day_plots(found), [days_table(part) for part in found["days"]]),
+        ("Checks", [], [checks_table(found["checks"])]),
+    ]
+    shown = [(name, plots, [one for one in tables if one.rows]) for name, plots, tables in parts]
+    return [
+        {"name": name, "plots": plots, "tables": tables}
+        for name, plots, tables in shown
+        if plots or tables
+    ]
+
+
+def _sentence(effect: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> Said:
     lift = effect["lift"]
     told = lift["low"] is not None and (lift["low"] > 0 or lift["high"] < 0)
     verdict = "" if told else " This is not told from no change."
     share = "" if lift["relative"] is None else f", {relative(lift)} of what it is without"
     adjusted = "" if effect["p_holm"] is None else f"; p {effect['p_holm']:.2g} after Holm"
-    return (
+    return Said(
         f"{effect['treated']} changed {effect['outcome'].replace('_', ' ')} by {change(effect)} per row"
-        f" ({interval_text(effect)}{share}{adjusted}).{verdict}{_whole(effect, others)}"
+        f" ({interval_text(effect)}{share}{adjusted}).{verdict}{_in_all(effect)}{_whole(effect, others)}",
+        population(lift),
+    )
+
+
+def _in_all(effect: Mapping[str, Any]) -> str:
+    """The difference summed over the treated rows, where that is money or another amount with a unit."""
+    lift = effect["lift"]
+    if not effect["unit"] or effect["kind"] != "continuous" or lift["low"] is None:
+        return ""
+    total, low, high = (lift[name] * lift["n_treated"] for name in ("effect", "low", "high"))
+    return (
+        f" Over its {number(lift['n_treated'])} treated rows that is {with_unit(f'{total:+,.0f}', effect['unit'])} of "
+        f"{effect['outcome'].replace('_', ' ')} that would not have come otherwise ({low:+,.0f} to {high:+,.0f})."
     )
 
 
@@ -74,12 +131,13 @@ def _whole(effect: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> st
     return f" Values count up to {number(effect['cap'])}; whole: {change(found[0])} ({interval_text(found[0])})."
 
 
-def _anyway(rule: Mapping[str, Any]) -> str:
+def _anyway(rule: Mapping[str, Any]) -> Said:
     share = rule["anyway"]
     ends = f"{percent(share['low'], 0)} to {percent(share['high'], 0)}"
-    return (
+    return Said(
         f"Of {number(rule['conversions'])} conversions that {rule['rule']} credits to {rule['treated']}, {percent(share['value'], 0)} would "
-        f"have happened anyway (95 % interval {ends})."
+        f"have happened anyway (95 % interval {ends}).",
+        rule["convention"],
     )
 
 

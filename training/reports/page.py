@@ -1,9 +1,11 @@
-"""One self-contained HTML page from a template: no script, no request, opens offline."""
+"""One self-contained HTML page from a template: no request, opens offline; every page has the same style and script."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import jinja2
 from markupsafe import Markup
@@ -11,22 +13,58 @@ from markupsafe import Markup
 UNKNOWN: Final = "\u2013"
 """Shown for a value that is not known."""
 
+_FOLDER: Final = Path(__file__).parent
+_STYLE: Final = (_FOLDER / "page.css").read_text(encoding="utf-8")
+_SCRIPT: Final = (_FOLDER / "page.js").read_text(encoding="utf-8")
 
-def render_page(template: str, facts: dict[str, Any]) -> str:
-    """Fill a template of this folder; every value is escaped, except SVG marked by `trusted_svg`.
+
+class Said(NamedTuple):
+    """A sentence of a summary.
+
+    Attributes:
+        text: the sentence.
+        told: population and convention of its figures, for whoever asks.
+    """
+
+    text: str
+    told: str = ""
+
+
+def render_page(template: str, facts: dict[str, Any], *, folder: Path = _FOLDER) -> str:
+    """Fill a template; every value is escaped, except SVG marked by `trusted_svg`.
+
+    Args:
+        template: name of its file.
+        facts: what it names.
+        folder: where it lies; the templates of this folder are found from everywhere.
 
     Raises:
         jinja2.UndefinedError: the template names a fact that is not there.
+
+    Invariants: nothing but the page's own style and script can run, and nothing can be requested.
     """
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader([folder, _FOLDER]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= {"number": number, "percent": percent, "money": money, "points": points}
-    return environment.get_template(template).render(facts)
+    own = {"style": Markup(_STYLE), "script": Markup(_SCRIPT), "policy": _policy()}  # noqa: S704 - our own files
+    return environment.get_template(template).render(own | facts)
+
+
+def _policy() -> str:
+    """What a browser may do with the page: apply this style, run this script, nothing else."""
+    style, script = (
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        for text in (_STYLE, _SCRIPT)
+    )
+    return (
+        f"default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
 
 
 def trusted_svg(svg: str) -> Markup:

@@ -11,6 +11,7 @@ import pandas as pd
 from features.quality.check import STATUSES
 from training.reports.charts import line_plot
 from training.reports.page import UNKNOWN, number, percent, trusted_svg
+from training.reports.table import Cell, Table, figure, row
 
 ROWS: Final = 10
 """Rows of each table on the page; the JSON beside it has the others."""
@@ -22,6 +23,10 @@ _WORDS: Final = {
     "not_available": "not available",
     "pass": "passed",
 }
+_URGENT: Final = {"fail", "alert"}
+_ALARMS: Final = {"fail", "alert", "warn"}
+_UNMATCHED: Final = ("pass", "Unmatched ids")
+"""Ids that nothing was found for are shown even where the gate passes."""
 
 
 def quality_facts(report: Mapping[str, Any], *further: Mapping[str, Any]) -> dict[str, Any]:
@@ -35,7 +40,14 @@ def quality_facts(report: Mapping[str, Any], *further: Mapping[str, Any]) -> dic
     checks = sorted(found, key=lambda check: STATUSES.index(check["status"]))
     return {
         "sentence": _sentence(report, checks),
-        "checks": [_check(check) for check in checks],
+        "checks": _checks(
+            checks, told=f"{report['events']:,} events before {report['as_of'][:10]}"
+        ),
+        "next_steps": [
+            {"name": _label(check["name"]), "text": check["next_step"]}
+            for check in checks
+            if check["next_step"]
+        ],
         "plots": [
             {
                 "chart": trusted_svg(_plot(check["series"], check["unit"])),
@@ -48,13 +60,8 @@ def quality_facts(report: Mapping[str, Any], *further: Mapping[str, Any]) -> dic
             _table(check, detail)
             for check in checks
             for detail in check["details"]
-            if detail["rows"] and check["status"] in {"fail", "alert", "warn"}
-        ],
-        "unmatched": [
-            _table(check, detail)
-            for check in checks
-            for detail in check["details"]
-            if detail["title"] == "Unmatched ids" and detail["rows"] and check["status"] == "pass"
+            if detail["rows"]
+            and (check["status"] in _ALARMS or (check["status"], detail["title"]) == _UNMATCHED)
         ],
     }
 
@@ -69,17 +76,28 @@ def _sentence(report: Mapping[str, Any], checks: Sequence[Mapping[str, Any]]) ->
     )
 
 
-def _check(check: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "name": _label(check["name"]),
-        "status": _WORDS[check["status"]],
-        "urgent": check["status"] in {"fail", "alert"},
-        "owner": check["owner"],
-        "figure": _value(check["figure"], check["unit"]),
-        "threshold": _value(check["threshold"], check["unit"]),
-        "words": check["words"],
-        "next_step": check["next_step"],
-    }
+def _checks(checks: Sequence[Mapping[str, Any]], *, told: str) -> Table:
+    return Table(
+        "Checks of the facts",
+        ("Check", "Status", "Owner", "Figure", "Limit", "Found"),
+        tuple(
+            row(
+                _label(check["name"]),
+                _WORDS[check["status"]],
+                check["owner"],
+                figure(
+                    _value(check["figure"], check["unit"]),
+                    check["figure"],
+                    told=f"{check['words']}; {told}" if check["figure"] is not None else "",
+                ),
+                figure(_value(check["threshold"], check["unit"]), check["threshold"]),
+                check["words"],
+                mark="bad" if check["status"] in _URGENT else "",
+            )
+            for check in checks
+        ),
+        about={"Limit": "declared by the team that owns the check, or its default"},
+    )
 
 
 def _value(value: float | None, unit: str) -> str:
@@ -97,27 +115,24 @@ def _plot(series: Sequence[Mapping[str, Any]], unit: str) -> str:
     )
 
 
-def _table(check: Mapping[str, Any], detail: Mapping[str, Any]) -> dict[str, Any]:
+def _table(check: Mapping[str, Any], detail: Mapping[str, Any]) -> Table:
     rows, columns = detail["rows"], detail["columns"]
     more = f" (first {ROWS} of {len(rows):,})" if len(rows) > ROWS else ""
-    return {
-        "title": f"{_label(check['name'])}: {detail['title'].lower()}{more}",
-        "columns": [
-            {"text": _label(name), "right": _cell(name, rows[0][name])["right"]} for name in columns
-        ],
-        "rows": [[_cell(name, row[name]) for name in columns] for row in rows[:ROWS]],
-    }
+    return Table(
+        f"{_label(check['name'])}: {detail['title'].lower()}{more}",
+        tuple(map(_label, columns)),
+        tuple(row(*(_cell(name, found[name]) for name in columns)) for found in rows[:ROWS]),
+    )
 
 
-def _cell(name: str, value: Any) -> dict[str, Any]:
-    """Text of a table cell, and whether it is a number."""
+def _cell(name: str, value: Any) -> Cell:
     if value is None:
-        return {"text": UNKNOWN, "right": False}
+        return Cell(UNKNOWN)
     if isinstance(value, float) and "share" in name:
-        return {"text": percent(value), "right": True}
+        return figure(percent(value), value)
     if isinstance(value, int | float):
-        return {"text": f"{value:,g}" if isinstance(value, float) else f"{value:,}", "right": True}
-    return {"text": str(value), "right": False}
+        return figure(f"{value:,g}" if isinstance(value, float) else f"{value:,}", value)
+    return Cell(str(value))
 
 
 def _label(name: str) -> str:

@@ -8,9 +8,10 @@ from typing import Any, Final
 import pandas as pd
 
 from features import columns as c
-from training.reports.page import UNKNOWN, number, percent, render_page, trusted_svg
+from training.reports.page import UNKNOWN, Said, number, percent, render_page, trusted_svg
+from training.reports.table import Cell, Row, Table, figure, row
 from training.reports.uplift_charts import uplift_charts
-from training.reports.uplift_tables import interval, uplift_tables
+from training.reports.uplift_tables import interval, judged_on, uplift_tables
 
 OBSERVATIONAL: Final = (
     "Observational: the treatment was not drawn by lot. Every figure rests on estimated probabilities and on the features; "
@@ -35,16 +36,17 @@ def uplift_page(metrics: Mapping[str, Any], curves: pd.DataFrame) -> str:
             "title": f"Uplift on {first['outcome']}",
             "lead": f"{number(population['rows'])} assigned rows; rankings are judged on rows that no model has seen.",
             "caution": "" if randomised else OBSERVATIONAL,
-            "effects_title": "What the treatment changed on average"
-            if randomised
-            else "Difference between the arms, adjusted for the features",
-            "effects": [_effect_row(row) for row in metrics["average_effects"]],
-            "effects_note": "Everybody assigned, train and test rows: "
-            + metrics["average_effects"][0]["convention"]
-            + ". "
-            + _assignment(metrics),
+            "effects": _effects(metrics, randomised=randomised),
+            "verdicts": [
+                Said(
+                    f"{item['treated']} against {item['control']}, on {number(item['test']['n_rows'])} unseen rows: "
+                    f"{item['verdict']}.",
+                    judged_on(item["test"]),
+                )
+                for item in contrasts.values()
+            ],
             "contrasts": [
-                _contrast(name, contrast, curves[curves[c.CONTRAST] == name], metrics)
+                _contrast(contrast, curves[curves[c.CONTRAST] == name], metrics)
                 for name, contrast in contrasts.items()
             ],
             "card": [{"name": name, "text": text} for name, text in model_card(metrics).items()],
@@ -125,24 +127,49 @@ def _overlap(overlap: Mapping[str, Any]) -> str:
     )
 
 
-def _effect_row(row: Mapping[str, Any]) -> dict[str, str]:
-    relative = UNKNOWN
-    if row["relative"] is not None:
-        ends = f"{percent(row['relative_low'], 0)}, {percent(row['relative_high'], 0)}"
-        relative = f"{percent(row['relative'], 0)} [{ends}]"
-    return {
-        "treated": row["treated"],
-        "control": row["control"],
-        "outcome": row["outcome"],
-        "base": number(row["base_mean"], 6),
-        "with_treatment": number(row["treated_mean"], 6),
-        "effect": f"{row['effect']:+.6f} [{row['low']:+.6f}, {row['high']:+.6f}]",
-        "relative": relative,
-    }
+def _effects(metrics: Mapping[str, Any], *, randomised: bool) -> Table:
+    found = metrics["average_effects"]
+    return Table(
+        "What the treatment changed on average"
+        if randomised
+        else "Difference between the arms, adjusted for the features",
+        ("Treated", "Compared with", "Outcome", "Without", "With", "Difference [95 %]", "Relative [95 %]"),
+        tuple(_effect_row(one) for one in found),
+        f"Everybody assigned, train and test rows: {found[0]['convention']}. {_assignment(metrics)}",
+    )  # fmt: skip
+
+
+def _effect_row(effect: Mapping[str, Any]) -> Row:
+    told = f"everybody assigned, train and test rows: {effect['convention']}"
+    relative = Cell(UNKNOWN, told)
+    if effect["relative"] is not None:
+        low, high = effect["relative_low"], effect["relative_high"]
+        relative = figure(
+            f"{percent(effect['relative'], 0)} [{percent(low, 0)}, {percent(high, 0)}]",
+            effect["relative"],
+            told=told,
+            low=low,
+            high=high,
+        )
+    return row(
+        effect["treated"],
+        effect["control"],
+        effect["outcome"],
+        figure(number(effect["base_mean"], 6), effect["base_mean"], told=told),
+        figure(number(effect["treated_mean"], 6), effect["treated_mean"], told=told),
+        figure(
+            f"{effect['effect']:+.6f} [{effect['low']:+.6f}, {effect['high']:+.6f}]",
+            effect["effect"],
+            told=told,
+            low=effect["low"],
+            high=effect["high"],
+        ),
+        relative,
+    )
 
 
 def _contrast(
-    name: str, contrast: Mapping[str, Any], curves: pd.DataFrame, metrics: Mapping[str, Any]
+    contrast: Mapping[str, Any], curves: pd.DataFrame, metrics: Mapping[str, Any]
 ) -> dict[str, Any]:
     test = contrast["test"]
     figures = [
@@ -160,11 +187,14 @@ def _contrast(
                 4,
             )
         )
+    told = f"{judged_on(test)}; Qini: {metrics['conventions']['qini']}"
     return {
         "title": f"{contrast['treated']} against {contrast['control']}",
-        "sentence": f"On {number(test['n_rows'])} unseen rows: {contrast['verdict']}.",
+        "sentence": Said(
+            f"On {number(test['n_rows'])} unseen rows: {contrast['verdict']}.", judged_on(test)
+        ),
         "figures": [
-            {"label": label, "value": interval(estimate, digits)}
+            {"label": label, "value": interval(estimate, digits), "told": told}
             for label, estimate, digits in figures
         ],
         "plots": [
@@ -172,6 +202,4 @@ def _contrast(
             for chart in uplift_charts(contrast, curves).values()
         ],
         "tables": uplift_tables(contrast),
-        "name": name,
-        "convention": metrics["conventions"]["qini"],
     }

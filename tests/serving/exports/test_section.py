@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from serving.exports.section import exports_section
+from serving.report import export_table
 from training.reports.page import render_page
 
 TOLD = {
@@ -49,6 +50,9 @@ def test_rows_and_words():
 
 
 def test_the_page_escapes_everything():
-    page = render_page("exports.html.j2", {"exports": section()})
+    found = section()
+    page = render_page(
+        "exports.html.j2", {"exports": {**found, "table": export_table(found["files"])}}
+    )
     assert "&lt;b&gt;small&lt;/b&gt;" in page
-    assert "<code>meta.jsonl</code>" in page
+    assert "<td>meta.jsonl</td>" in page

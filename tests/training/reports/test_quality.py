@@ -32,6 +32,10 @@ def page(*checks):
     return render_page("quality.html.j2", {"quality": quality_facts(report(*checks))})
 
 
+def column(table, name):
+    return [row.cells[table.head.index(name)].text for row in table.rows]
+
+
 def test_the_worst_check_comes_first_with_its_words():
     facts = quality_facts(
         report(
@@ -39,23 +43,20 @@ def test_the_worst_check_comes_first_with_its_words():
             check("d", "warn", figure=1234, threshold=1000, unit="count"), check("e", "alert"),
         )
     )  # fmt: skip
-    assert [row["name"] for row in facts["checks"]] == ["c", "e", "d", "b", "a"]
-    assert [row["status"] for row in facts["checks"]] == [
+    assert column(facts["checks"], "Check") == ["c", "e", "d", "b", "a"]
+    assert column(facts["checks"], "Status") == [
         "stops the run",
         "alert",
         "warning",
         "not available",
         "passed",
     ]
-    assert [row["urgent"] for row in facts["checks"]] == [True, True, False, False, False]
-    first, _, third, fourth, _ = facts["checks"]
-    assert (first["figure"], first["threshold"], first["owner"]) == (
-        "50.0 %",
-        "90.0 %",
-        "merchandising",
-    )
-    assert (third["figure"], third["threshold"]) == ("1,234", "1,000")
-    assert (fourth["figure"], fourth["threshold"]) == (UNKNOWN, UNKNOWN)
+    assert [row.mark for row in facts["checks"].rows] == ["bad", "bad", "", "", ""]
+    assert column(facts["checks"], "Figure")[0] == "50.0 %"
+    assert column(facts["checks"], "Limit")[0] == "90.0 %"
+    assert column(facts["checks"], "Owner")[0] == "merchandising"
+    assert [column(facts["checks"], name)[2] for name in ("Figure", "Limit")] == ["1,234", "1,000"]
+    assert [column(facts["checks"], name)[3] for name in ("Figure", "Limit")] == [UNKNOWN, UNKNOWN]
     assert facts["sentence"] == (
         "5 checks: 1 stops the run, 1 alert, 1 warning, 1 not available, 1 passed. 1,234 events before 2026-03-09 were "
         "looked at; 5 later ones were not."
@@ -65,30 +66,29 @@ def test_the_worst_check_comes_first_with_its_words():
 def test_tables_of_alarms_are_cut_and_say_so():
     facts = quality_facts(report(check(status="fail", details=unmatched(ROWS + 2))))
     (table,) = facts["tables"]
-    assert table["title"] == "item id match: unmatched ids (first 10 of 12)"
-    assert table["columns"] == [
-        {"text": "item id", "right": False},
-        {"text": "events", "right": True},
-    ]
-    assert len(table["rows"]) == ROWS
-    assert table["rows"][0] == [
-        {"text": "id-0", "right": False},
-        {"text": "1,000", "right": True},
-    ]
+    assert table.title == "item id match: unmatched ids (first 10 of 12)"
+    assert table.head == ("item id", "events")
+    assert table.right == {1}
+    assert len(table.rows) == ROWS
+    assert [cell.text for cell in table.rows[0].cells] == ["id-0", "1,000"]
 
 
 def test_unmatched_ids_are_shown_even_where_the_gate_passes():
-    facts = quality_facts(report(check(details=unmatched(2))))
-    assert facts["tables"] == []
-    assert facts["unmatched"][0]["title"] == "item id match: unmatched ids"
+    (table,) = quality_facts(report(check(details=unmatched(2))))["tables"]
+    assert table.title == "item id match: unmatched ids"
 
 
 def test_shares_counts_and_gaps_are_written_as_such():
     detail = Detail("Falls", ({"share": 0.25, "usual": 0.5, "wrong": None, "events": 3},))
     facts = quality_facts(report(check("x", "alert", details=(detail,))))
-    columns = [column["text"] for column in facts["tables"][0]["columns"]]
-    assert columns == ["share", "usual", "wrong", "events"]  # as the check gave them, not by name
-    assert [cell["text"] for cell in facts["tables"][0]["rows"][0]] == [
+    (table,) = facts["tables"]
+    assert table.head == (
+        "share",
+        "usual",
+        "wrong",
+        "events",
+    )  # as the check gave them, not by name
+    assert [cell.text for cell in table.rows[0].cells] == [
         "25.0 %",
         "0.5",
         UNKNOWN,
@@ -130,15 +130,13 @@ def test_the_section_names_owner_status_and_what_to_do():
 
 def test_checks_of_later_steps_stand_among_the_others():
     facts = quality_facts(report(check("a")), report(check("b", "warn")))
-    assert [row["name"] for row in facts["checks"]] == ["b", "a"]
+    assert column(facts["checks"], "Check") == ["b", "a"]
     assert facts["sentence"].startswith("2 checks: 1 warning, 1 passed. 1,234 events before")
 
 
 def test_an_age_is_shown_in_hours():
     old = check("feed_freshness", "alert", figure=72.25, threshold=48.0, unit="hours")
     unknown = check("feed_freshness", "alert", figure=None, threshold=48.0, unit="hours")
-    rows = quality_facts(report(old, unknown))["checks"]
-    assert [(row["figure"], row["threshold"]) for row in rows] == [
-        ("72.2 h", "48.0 h"),
-        (UNKNOWN, "48.0 h"),
-    ]
+    checks = quality_facts(report(old, unknown))["checks"]
+    assert column(checks, "Figure") == ["72.2 h", UNKNOWN]
+    assert column(checks, "Limit") == ["48.0 h", "48.0 h"]
