@@ -18,13 +18,21 @@ from training.experiments.data_config import ExperimentHistories, ExperimentTabl
 from training.experiments.design_config import DesignConfig, TableHistory
 from training.experiments.design_run import design_flat, design_lines, design_project
 from training.experiments.measure_run import measure_flat, measure_large_file, measure_project
+from training.experiments.regions.config import RegionDesignConfig, RegionMeasureConfig
+from training.experiments.regions.run import design_on_regions, measure_on_regions, region_lines
 
 MEASURE: Final = "measure"
+DESIGN_REGIONS: Final = "design_regions"
+MEASURE_REGIONS: Final = "measure_regions"
+"""Kinds of configs."""
 
 
 def plan_measure(path: Path, overrides: Sequence[str]) -> Plan:
     """The experiment of a measure.yaml, or the lift of an experiment.yaml beside its planted truth."""
-    if read_yaml(path).get("kind") != MEASURE:
+    kind = read_yaml(path).get("kind")
+    if kind == MEASURE_REGIONS:
+        return _measure_regions(path, overrides)
+    if kind != MEASURE:
         return plan_overlay(path, overrides)
     config = load_config(MeasureConfig, path, overrides=overrides)
     data, folder = config.data, path.parent
@@ -48,6 +56,8 @@ def plan_measure(path: Path, overrides: Sequence[str]) -> Plan:
 
 def plan_design(path: Path, overrides: Sequence[str]) -> Plan:
     """The test of a design.yaml, before it is launched."""
+    if read_yaml(path).get("kind") == DESIGN_REGIONS:
+        return _design_regions(path, overrides)
     config = load_config(DesignConfig, path, overrides=overrides)
     history, folder = config.history, path.parent
 
@@ -65,6 +75,29 @@ def plan_design(path: Path, overrides: Sequence[str]) -> Plan:
     )
     own = config.workspace if isinstance(history, TableHistory) else None
     return Plan(_workspace(own, folder), (job,))
+
+
+def _measure_regions(path: Path, overrides: Sequence[str]) -> Plan:
+    config = load_config(RegionMeasureConfig, path, overrides=overrides)
+    job = Job(
+        "measure",
+        "measure what a test on regions changed",
+        lambda: measure_on_regions(config, folder=path.parent),
+        ("regions", "treated", "checks", "outcome", "lift", "low", "high"),
+    )
+    return Plan(_workspace(config.workspace, path.parent), (job,))
+
+
+def _design_regions(path: Path, overrides: Sequence[str]) -> Plan:
+    config = load_config(RegionDesignConfig, path, overrides=overrides)
+    job = Job(
+        "design",
+        "draw regions by lot, and reckon which changes a test on them could find",
+        lambda: design_on_regions(config, folder=path.parent),
+        ("regions", "treated", "plans", "answer"),
+        told=region_lines,
+    )
+    return Plan(_workspace(config.workspace, path.parent), (job,))
 
 
 def _workspace(own: str | None, folder: Path) -> Workspace:

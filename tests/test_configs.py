@@ -18,9 +18,10 @@ from serving.exports.config import ExportsConfig
 from serving.proof.config import ProofConfig
 from training.experiments.config import MeasureConfig
 from training.experiments.design_config import DesignConfig
-from training.flat_recommender_config import FlatRecommenderConfig
+from training.experiments.regions.config import RegionDesignConfig, RegionMeasureConfig
+from training.flat_recommender.config import FlatRecommenderConfig
+from training.project_recommender.config import RecommenderTrainingConfig
 from training.promotion.config import PromotionConfig
-from training.recommender_config import RecommenderTrainingConfig
 from training.tuning.config import TuneConfig, load_tuning
 from training.uplift.config import UpliftTrainingConfig
 
@@ -40,6 +41,8 @@ BY_KIND = {
     "features": FeaturesConfig,
     "measure": MeasureConfig,
     "design": DesignConfig,
+    "design_regions": RegionDesignConfig,
+    "measure_regions": RegionMeasureConfig,
     "promotion": PromotionConfig,
     "proof": ProofConfig,
     None: ProjectConfig,

@@ -1,0 +1,1 @@
+"""Experiments whose units are regions or stores: groups and lots, estimates with placebo distributions, designs."""
