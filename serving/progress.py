@@ -15,7 +15,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from training.tuning.study import StudyTrial
+from training.search.study import StudyTrial
 from training.tuning.tune import Told
 
 

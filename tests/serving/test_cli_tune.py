@@ -17,7 +17,7 @@ import pytest
 from rich.console import Console
 
 from serving.progress import trial_bars
-from training.tuning.study import StudyTrial
+from training.search.study import StudyTrial
 
 RETARGET = str(Path(sys.executable).with_name("retarget"))
 

@@ -18,6 +18,7 @@ from training.fit_uplift import fit_uplift
 from training.metrics.uplift import TreatedShareCheck
 from training.uplift.config import UpliftTrainingConfig
 from training.uplift.evaluation import require_blind_score
+from training.uplift.model import UpliftModel
 from training.uplift.rows import UpliftRows, rows_from_flat_table
 
 ROOT = Path(__file__).parents[2]
@@ -112,6 +113,43 @@ def test_the_bundle_holds_the_evaluated_model_unless_refit():
         "the model that was evaluated",
         "fitted again on all rows; the figures are those of the model fitted on the train part",
     ]
+
+
+def test_settings_are_tried_on_training_rows_and_the_chosen_model_is_like_any_other(tmp_path):
+    rows = replace(trial(2_000), group=np.arange(2_000))  # by person: the split ignores outcomes
+    base = {"kind": "linear", "penalty": 1}
+    tuned = {
+        "kind": "tuned",
+        "trials": 3,
+        "search_space": {
+            "t": {
+                "kind": "t_learner",
+                "base": base,
+                "base.penalty": {"low": 1, "high": 1e6, "log": True},
+            }
+        },
+        "outcome": base,
+        "n_folds": 2,
+    }
+    asked = config(learner=tuned, evaluation_model=base, refit=True)
+    one = fit_uplift(rows, asked)
+    contrast = one.metrics()["contrasts"]["mail"]
+    assert contrast["learner"] == "tuned"
+    (entry,) = contrast["tuned"]
+    assert (entry["name"], entry["trials"]) == ("t", 3)
+    chosen = contrast["choice"]["candidates"][0]["config"]
+    assert chosen["base"]["penalty"] == entry["setting"]["base"]["penalty"]
+    test = np.array(one.scores()[c.SPLIT].to_pylist()) == "test"
+    flipped = np.where(test, 1 - rows.outcomes["visit"], rows.outcomes["visit"])
+    other = fit_uplift(replace(rows, outcomes={"visit": flipped}), asked)
+    assert other.metrics()["contrasts"]["mail"]["tuned"] == [entry]
+    np.testing.assert_array_equal(one.scores()[c.UPLIFT], other.scores()[c.UPLIFT])
+    refitted = one.contrasts[0].model
+    assert refitted.facts.trained_on == "all rows"
+    assert to_json(refitted.config.candidates[0].model_dump()) == to_json(chosen)
+    refitted.save(tmp_path / "bundle")
+    loaded = UpliftModel.load(tmp_path / "bundle")
+    np.testing.assert_array_equal(loaded.predict(rows.features), refitted.predict(rows.features))
 
 
 def test_the_same_input_gives_the_same_bytes():

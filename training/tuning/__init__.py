@@ -1,1 +1,1 @@
-"""Tuning: search spaces, studies and one look at the test, for every kind of training."""
+"""Tuning: equal budgets and one look at the test, for every kind of training."""

@@ -11,10 +11,10 @@ from pydantic import Field
 
 from features.config import BaseConfig, load_config, read_yaml, validate, with_overrides
 from features.errors import ConfigError
-from training.flat_recommender_config import FlatRecommenderConfig
-from training.recommender_config import RecommenderTrainingConfig
+from training.flat_recommender.config import FlatRecommenderConfig
+from training.project_recommender.config import RecommenderTrainingConfig
 from training.recommenders.registry import RecommenderConfig
-from training.tuning.search_space import KIND, EntryName, SearchSpace, read_search_space
+from training.search.space import KIND, EntryName, SearchSpace, read_search_space
 from training.uplift.config import UpliftTrainingConfig
 from training.uplift.learners.registry import UpliftLearnerConfig
 

@@ -13,34 +13,32 @@ import numpy as np
 from features.arrays import FloatArray
 from features.histories.histories import AsOf
 from features.run import RunWriter
-from training.fit_flat_recommender import (
-    METRICS,
-    Round,
-    judge_on_test,
-    judged,
-    last_sessions_round,
-    session_round,
-    table_round,
-)
-from training.flat_interactions import (
-    Interactions,
-    SessionPairs,
-    read_interaction_table,
-    read_sessions,
-)
-from training.flat_recommender_config import (
+from training.flat_recommender.config import (
     FlatRecommenderConfig,
     InteractionTableData,
     NextItemSplit,
     RandomByItemSplit,
 )
-from training.recommenders.registry import RecommenderConfig, build
-from training.splits import random_by_item
-from training.train_flat_recommender import (
+from training.flat_recommender.interactions import (
+    Interactions,
+    SessionPairs,
+    read_interaction_table,
+    read_sessions,
+)
+from training.flat_recommender.judging import METRICS, judge_on_test, judged
+from training.flat_recommender.rounds import (
+    Round,
+    last_sessions_round,
+    session_round,
+    table_round,
+)
+from training.flat_recommender.train import (
     FLAT_PROJECT,
     content_config,
     flat_recommender_workspace,
 )
+from training.recommenders.registry import RecommenderConfig, build
+from training.splits import random_by_item
 from training.tuning.tune import Chosen, Tunable, Verdict
 
 _BUNDLE: Final = "bundle"

@@ -14,13 +14,13 @@ from features.run import RunWriter
 from features.steps.features import FEATURES, load_histories
 from features.steps.ingest import INGEST
 from features.tables import CATALOG
-from training.fit_recommender import estimates, judge_on_test, validation_windows
-from training.recommender_comparison import Trial
-from training.recommender_config import RecommenderTrainingConfig
+from training.project_recommender.comparison import Trial
+from training.project_recommender.config import RecommenderTrainingConfig
+from training.project_recommender.fit import estimates, judge_on_test, validation_windows
+from training.project_recommender.windows import Window
 from training.recommenders.attributes import ItemAttributes
 from training.recommenders.registry import RecommenderConfig
 from training.tuning.tune import Chosen, Tunable, Verdict
-from training.windows import Window
 
 _BUNDLE: Final = "bundle"
 

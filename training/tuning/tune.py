@@ -21,10 +21,10 @@ from features.config import BaseConfig
 from features.run import Run, RunWriter
 from features.store import Workspace
 from training.metrics.intervals import Interval
+from training.search.space import SearchSpace
+from training.search.study import StudyRules, StudyTrial, best_trial, run_study, trials_in
 from training.tracking.runs import PARAMETERS, TRACKED
 from training.tuning.config import TuneConfig, TuningPlan
-from training.tuning.search_space import SearchSpace
-from training.tuning.study import StudyRules, StudyTrial, best_trial, run_study, trials_in
 from training.tuning.tracking import track_tuning
 
 TUNE: Final = "tune"

@@ -13,6 +13,7 @@ from training.uplift.data_config import ArmName, FlatTableData, HistoriesData
 from training.uplift.learners.registry import UpliftLearnerConfig
 from training.uplift.learners.t_learner import TLearnerConfig
 from training.uplift.monotone import Direction
+from training.uplift.tuned_config import TunedConfig
 
 
 class RandomSplit(BaseConfig):
@@ -89,7 +90,9 @@ class UpliftTrainingConfig(BaseConfig):
     target: str
     """The outcome the models learn and are judged on."""
 
-    learner: UpliftLearnerConfig = TLearnerConfig()
+    learner: Annotated[UpliftLearnerConfig | TunedConfig, Field(discriminator="kind")] = (
+        TLearnerConfig()
+    )
 
     learning_cap: float | None = Field(default=None, gt=0)
     """Larger outcomes count as this when a model learns, for heavy tails such as money; averages and evaluation keep them

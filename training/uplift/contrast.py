@@ -17,12 +17,14 @@ from training.uplift.drift import FeatureProfile
 from training.uplift.encoding import FeatureEncoding
 from training.uplift.evaluation import RankingEvaluation, evaluate_ranking
 from training.uplift.holdout import split_rows
-from training.uplift.learners.registry import fit_learner
+from training.uplift.learners.registry import UpliftLearnerConfig, fit_learner
 from training.uplift.model import UpliftFacts, UpliftModel
 from training.uplift.monotone import monotone_signs
 from training.uplift.rows import UpliftRows
 from training.uplift.score_groups import ScoreGroups
 from training.uplift.screening import AssignmentCheck, check_assignment, require_blind_features
+from training.uplift.tuned import TunedChoice, choose_settings
+from training.uplift.tuned_config import TunedConfig
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +44,13 @@ class Contrast:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """One split: the model of its train part and the figures of its test part."""
+    """One split: the model of its train part and the figures of its test part.
+
+    `choice` says how the settings were found where the learner is a tuned one.
+    """
 
     model: UpliftModel
+    choice: TunedChoice | None
     evaluation: RankingEvaluation
     uplift: FloatArray
     expected: FloatArray
@@ -69,7 +75,12 @@ def judge(contrast: Contrast, train: BoolArray, test: BoolArray, *, seed: int) -
     """Fit on the train part, evaluate on the test part."""
     rows, config = contrast.rows, contrast.config
     _require_rows(contrast, train=train, test=test)
-    model = fit_model(contrast, train)
+    choice = None
+    learner = config.learner
+    if isinstance(learner, TunedConfig):
+        choice = choose_settings(training_rows(contrast, train)[0], learner)
+        learner = choice.learner
+    model = fit_model(contrast, train, learner)
     matrix = model.encoding.encode(rows.features, source=rows.source)
     uplift, expected = model.learner.predict(matrix), model.learner.predict_control(matrix)
     groups = None if rows.group is None else rows.group[test]
@@ -97,7 +108,7 @@ def judge(contrast: Contrast, train: BoolArray, test: BoolArray, *, seed: int) -
         economics=config.economics,
     )
     measured = replace(model, groups=ScoreGroups.of(evaluation.bins))
-    return Judged(measured, evaluation, uplift, expected, scored.effect)
+    return Judged(measured, choice, evaluation, uplift, expected, scored.effect)
 
 
 def training_rows(contrast: Contrast, used: BoolArray) -> tuple[TrialRows, FeatureEncoding]:
@@ -118,7 +129,7 @@ def training_rows(contrast: Contrast, used: BoolArray) -> tuple[TrialRows, Featu
     return trial, encoding
 
 
-def fit_model(contrast: Contrast, used: BoolArray) -> UpliftModel:
+def fit_model(contrast: Contrast, used: BoolArray, learner: UpliftLearnerConfig) -> UpliftModel:
     """Encode and fit on the rows that are `used`."""
     config, rows = contrast.config, contrast.rows
     trial, encoding = training_rows(contrast, used)
@@ -132,11 +143,8 @@ def fit_model(contrast: Contrast, used: BoolArray) -> UpliftModel:
         design=config.data.design,
         learning_cap=config.learning_cap,
     )
-    learner, profile = (
-        fit_learner(trial, config.learner),
-        FeatureProfile.fit(trial.matrix, encoding),
-    )
-    return UpliftModel(encoding, learner, config.learner, facts, profile)
+    profile = FeatureProfile.fit(trial.matrix, encoding)
+    return UpliftModel(encoding, fit_learner(trial, learner), learner, facts, profile)
 
 
 def repeat(contrast: Contrast, first: RankingEvaluation) -> dict[str, RepeatedEstimate]:

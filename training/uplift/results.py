@@ -28,10 +28,12 @@ from training.uplift.learners.auto import AutoLearner
 from training.uplift.model import UpliftModel
 from training.uplift.propensity import Overlap
 from training.uplift.screening import AssignmentCheck, DroppedFeature
+from training.uplift.tuned import TunedChoice
 
 TRAIN: Final = "train"
 TEST: Final = "test"
 UNUSED: Final = "unused"
+TUNED: Final = "tuned"
 
 _CURVES: Final = ("curve", "baseline_curve", "gain")
 _MOST_TELLING: Final = 5
@@ -50,6 +52,7 @@ class ContrastResult:
         scores: predictions of the evaluated model for every row of the contrast.
         dropped: feature columns that were left out, with the reason.
         assignment: features against the assignment, the most telling first.
+        tuned: how the settings of a tuned learner were found; None = they were given.
         repeated: figures over repeated splits by name; empty without repeats.
         overlap: of the arms, None in a randomised test.
         explanation: what the score depends on, on the test rows.
@@ -63,6 +66,7 @@ class ContrastResult:
     scores: pa.Table
     dropped: list[DroppedFeature]
     assignment: list[AssignmentCheck]
+    tuned: TunedChoice | None
     repeated: dict[str, RepeatedEstimate]
     overlap: Overlap | None
     explanation: Explanation
@@ -208,12 +212,15 @@ def _contrast_metrics(result: ContrastResult) -> dict[str, Any]:
         "n_train": result.n_train,
         "balance": asdict(result.balance),
         "overlap": None if result.overlap is None else asdict(result.overlap),
-        "learner": result.model.config.kind,
+        "learner": result.model.config.kind if result.tuned is None else TUNED,
         "verdict": verdict(result.evaluation, design=result.model.facts.design),
         "screening": {
             "dropped": [asdict(feature) for feature in result.dropped],
             "assignment": [asdict(check) for check in result.assignment[:_MOST_TELLING]],
         },
+        "tuned": None
+        if result.tuned is None
+        else [asdict(entry) for entry in result.tuned.entries],
         "choice": learner.choice() if isinstance(learner, AutoLearner) else None,
         "test": {**shown, "random_qini": 0.0},
         "explanation": asdict(result.explanation),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from features.errors import ConfigError
-from training.flat_recommender_config import FlatRecommenderConfig
-from training.recommender_config import RecommenderTrainingConfig
+from training.flat_recommender.config import FlatRecommenderConfig
+from training.project_recommender.config import RecommenderTrainingConfig
 from training.recommenders.als import AlsConfig
 from training.tuning.config import load_tuning
 from training.uplift.config import UpliftTrainingConfig

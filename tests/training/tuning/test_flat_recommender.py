@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from features.config import validate
-from training.fit_flat_recommender import fit_sessions, fit_table
-from training.flat_interactions import Interactions, read_sessions
-from training.flat_recommender_config import FlatRecommenderConfig
+from training.flat_recommender.config import FlatRecommenderConfig
+from training.flat_recommender.fit import fit_sessions, fit_table
+from training.flat_recommender.interactions import Interactions, read_sessions
 from training.splits import random_by_item
 from training.tuning import flat_recommender as tune_flat_recommender
 from training.tuning.flat_recommender import session_contest, table_contest

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from features.config import validate
-from training import fit_recommender
-from training.fit_recommender import fit_recommenders, validation_windows
-from training.recommender_config import RecommenderTrainingConfig
+from training.project_recommender import fit as fit_recommender
+from training.project_recommender.config import RecommenderTrainingConfig
+from training.project_recommender.fit import fit_recommenders, validation_windows
 from training.recommenders.als import AlsConfig
 from training.recommenders.buy_again import BuyAgainConfig
 from training.splits import time_splits

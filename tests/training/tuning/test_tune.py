@@ -9,7 +9,7 @@ from mlflow.tracking import MlflowClient
 from features import columns as c
 from features.config import load_config
 from features.store import Workspace
-from training.flat_recommender_config import FlatRecommenderConfig
+from training.flat_recommender.config import FlatRecommenderConfig
 from training.metrics.intervals import Interval
 from training.tuning.config import load_tuning
 from training.tuning.tune import Tunable, Verdict, tune, tuning_lines

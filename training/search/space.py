@@ -27,7 +27,7 @@ from pydantic import Field, model_validator
 
 from features.config import BaseConfig, validate
 from features.errors import ConfigError
-from training.tuning.study import Setting, Space
+from training.search.study import Setting, Space
 
 KIND: Final = "kind"
 

@@ -16,7 +16,7 @@ from optuna.distributions import (
 )
 
 from features.errors import WorkspaceError
-from training.tuning.study import StudyRules, best_trial, run_study, trials_in
+from training.search.study import StudyRules, best_trial, run_study, trials_in
 
 SPACE = {
     "x": FloatDistribution(0.1, 100, log=True),

@@ -16,9 +16,9 @@ from optuna.trial import create_trial
 
 from features.config import BaseConfig, validate
 from features.errors import ConfigError
+from training.search.space import read_search_space
+from training.search.study import StudyRules, run_study
 from training.tuning.config import RecommenderEntry, load_tuning
-from training.tuning.search_space import read_search_space
-from training.tuning.study import StudyRules, run_study
 
 ROOT = Path(__file__).parents[3]
 TUNINGS = [load_tuning(path) for path in sorted(ROOT.glob("configs/*/tune.yaml"))]
