@@ -14,9 +14,10 @@ import numpy as np
 
 from features.arrays import BoolArray
 from features.config import load_config
-from training.fit_flat_recommender import METRICS, Round, judge_on_test, judged
-from training.flat_interactions import Interactions, read_interaction_table
-from training.flat_recommender_config import FlatRecommenderConfig, InteractionTableData
+from training.flat_recommender.config import FlatRecommenderConfig, InteractionTableData
+from training.flat_recommender.interactions import Interactions, read_interaction_table
+from training.flat_recommender.judging import METRICS, judge_on_test, judged
+from training.flat_recommender.rounds import Round
 from training.metrics.ranking import Relevant
 from training.recommenders.als import AlsConfig
 from training.recommenders.ease import EaseConfig

@@ -30,15 +30,15 @@ from serving.replays.replay import Replay
 from serving.report import write_report
 from serving.score import score
 from training import steps as models
-from training.flat_recommender_config import FlatRecommenderConfig
+from training.flat_recommender.config import FlatRecommenderConfig
+from training.flat_recommender.train import train_flat_recommender
+from training.project_recommender.config import RecommenderTrainingConfig
 from training.promotion.promote import (
     Contest,
     decision_lines,
     promote_trained,
 )
-from training.recommender_config import RecommenderTrainingConfig
 from training.train_flat import train_flat
-from training.train_flat_recommender import train_flat_recommender
 from training.uplift.config import UpliftTrainingConfig
 
 PROMOTION: Final = "put the new version in force, if it is shown not to be worse"

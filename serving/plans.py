@@ -44,7 +44,8 @@ from serving.jobs import (
     training_set_jobs,
 )
 from serving.replays.replay import REPLAY, Replay
-from training.flat_recommender_config import FlatRecommenderConfig
+from training.flat_recommender.config import FlatRecommenderConfig
+from training.project_recommender.config import RecommenderTrainingConfig
 from training.promotion.config import PROMOTION_FILE, PromotionConfig
 from training.promotion.contests import (
     flat_recommender_contest,
@@ -58,7 +59,6 @@ from training.promotion.promote import (
     promote_asked,
     require_promoted,
 )
-from training.recommender_config import RecommenderTrainingConfig
 from training.uplift.config import UpliftTrainingConfig
 
 RECOMMENDER: Final = "recommender"

@@ -14,10 +14,10 @@ from features.store import Workspace
 from serving.jobs import Job
 from serving.plans import Plan
 from serving.progress import trial_bars
-from training.flat_recommender_config import FlatRecommenderConfig
-from training.recommender_config import RecommenderTrainingConfig
+from training.flat_recommender.config import FlatRecommenderConfig
+from training.flat_recommender.train import flat_recommender_workspace
+from training.project_recommender.config import RecommenderTrainingConfig
 from training.train_flat import flat_workspace
-from training.train_flat_recommender import flat_recommender_workspace
 from training.tuning.config import TuningPlan, load_tuning
 from training.tuning.flat_recommender import tunable_flat_recommender
 from training.tuning.recommender import tunable_recommender

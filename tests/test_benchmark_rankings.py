@@ -11,8 +11,8 @@ from benchmarks import ranking_metrics_rectools
 from benchmarks.movielens_by_time import cut
 from benchmarks.ranked_lists import make_lists
 from features.config import validate
-from training.flat_interactions import Interactions
-from training.flat_recommender_config import FlatRecommenderConfig
+from training.flat_recommender.config import FlatRecommenderConfig
+from training.flat_recommender.interactions import Interactions
 
 CONFIG = {
     "kind": "flat_recommender",

@@ -18,9 +18,9 @@ from features.steps.simulate import SIMULATE, TRUTH_STEP
 from features.tables import ASSIGNMENTS, CATALOG, DECISIONS, EXPOSURES, OUTCOMES, TRUTH
 from features.training_sets.uplift import UPLIFT_FEATURES, uplift_set
 from training.experiments.campaign import measure_campaign, measure_decisions
-from training.fit_recommender import fit_recommenders
 from training.fit_uplift import fit_uplift
-from training.recommender_config import RecommenderTrainingConfig
+from training.project_recommender.config import RecommenderTrainingConfig
+from training.project_recommender.fit import fit_recommenders
 from training.recommenders.attributes import ItemAttributes
 from training.reports.recommender import history_card, recommender_plots
 from training.test_values import TEST_VALUES

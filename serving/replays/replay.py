@@ -39,10 +39,10 @@ from serving.config import CampaignConfig
 from serving.replays.choice import Choice, Chooser
 from serving.replays.measurement import measure_holdout, week_figures
 from serving.score import score
+from training.project_recommender.config import RecommenderTrainingConfig
 from training.promotion.config import PromotionConfig
 from training.promotion.contests import recommender_contest, uplift_contest
 from training.promotion.promote import promote_trained
-from training.recommender_config import RecommenderTrainingConfig
 from training.steps import RECOMMENDER, UPLIFT, train_recommender, train_uplift
 from training.uplift.config import UpliftTrainingConfig
 

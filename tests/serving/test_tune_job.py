@@ -10,7 +10,7 @@ from rich.console import Console
 
 from features.config import load_config
 from serving.tune_job import plan_tune
-from training.recommender_config import RecommenderTrainingConfig
+from training.project_recommender.config import RecommenderTrainingConfig
 from training.recommenders.registry import load
 from training.uplift.config import UpliftTrainingConfig
 from training.uplift.model import UpliftModel

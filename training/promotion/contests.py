@@ -19,16 +19,22 @@ from features.steps.ingest import INGEST
 from features.steps.simulate import SIMULATE
 from features.store import Workspace
 from features.tables import CATALOG
-from training.fit_recommender import value_on_test
-from training.flat_recommender_config import FlatRecommenderConfig
+from training.flat_recommender.config import FlatRecommenderConfig
+from training.flat_recommender.train import (
+    FLAT_PROJECT,
+    TRAIN_FLAT_RECOMMENDER,
+    flat_recommender_workspace,
+    open_flat_files,
+)
 from training.models.registry import ModelRegistry, ModelVersion
+from training.project_recommender.config import RecommenderTrainingConfig
+from training.project_recommender.fit import value_on_test
 from training.promotion.config import PromotionConfig
 from training.promotion.gate import Check
 from training.promotion.promote import Contest
 from training.promotion.recommenders import compare_recommenders
 from training.promotion.stored import stored_manifest
 from training.promotion.uplift import compare_uplift_models, stored_uplift_config
-from training.recommender_config import RecommenderTrainingConfig
 from training.recommenders.attributes import ItemAttributes
 from training.steps import RECOMMENDER, TRAIN_RECOMMENDER, UPLIFT, campaign_rows
 from training.test_values import TestValues
@@ -39,12 +45,6 @@ from training.train_flat import (
     flat_model_names,
     flat_rows,
     flat_workspace,
-)
-from training.train_flat_recommender import (
-    FLAT_PROJECT,
-    TRAIN_FLAT_RECOMMENDER,
-    flat_recommender_workspace,
-    open_flat_files,
 )
 from training.uplift.config import UpliftTrainingConfig
 from training.uplift.data_config import FlatTableData, HistoriesData

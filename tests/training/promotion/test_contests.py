@@ -10,13 +10,13 @@ import pytest
 
 from features.config import validate
 from features.errors import InputError
-from training.flat_recommender_config import FlatRecommenderConfig
+from training.flat_recommender.config import FlatRecommenderConfig
+from training.flat_recommender.train import train_flat_recommender
 from training.models.registry import CHAMPION
 from training.promotion.config import Limit, PromotionConfig, UpliftGate
 from training.promotion.contests import flat_recommender_contest, flat_uplift_contest
 from training.promotion.promote import decision_lines, promote_asked, promote_trained
 from training.train_flat import train_flat
-from training.train_flat_recommender import train_flat_recommender
 from training.uplift.config import UpliftTrainingConfig
 
 POPULAR = {"kind": "recent_popular"}

@@ -10,8 +10,8 @@ import pytest
 
 from features.config import validate
 from features.errors import InputError
+from training.project_recommender.config import RecommenderTrainingConfig
 from training.ranker.config import BoosterConfig, LearningConfig
-from training.recommender_config import RecommenderTrainingConfig
 from training.recommenders.als import Als, AlsConfig
 from training.recommenders.attributes import ItemAttributes
 from training.recommenders.base import Recommender

@@ -9,11 +9,11 @@ import pytest
 from features.config import load_config, validate
 from features.errors import ConfigError, GateError, InputError
 from features.run import to_json
-from training.fit_recommender import fit_recommenders
-from training.recommender_config import RecommenderTrainingConfig
+from training.project_recommender.config import RecommenderTrainingConfig
+from training.project_recommender.fit import fit_recommenders
 from training.recommenders.registry import load
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 CONTENT = {
     "kind": "recommender",

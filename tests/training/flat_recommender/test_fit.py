@@ -9,11 +9,11 @@ import pytest
 
 from features.config import validate
 from features.errors import ConfigError, InputError
-from training.fit_flat_recommender import fit_sessions, fit_table
-from training.flat_interactions import Interactions, read_sessions
-from training.flat_recommender_config import FlatRecommenderConfig, SessionListsData
+from training.flat_recommender.config import FlatRecommenderConfig, SessionListsData
+from training.flat_recommender.fit import fit_sessions, fit_table
+from training.flat_recommender.interactions import Interactions, read_sessions
+from training.flat_recommender.train import train_flat_recommender
 from training.recommenders.registry import load
-from training.train_flat_recommender import train_flat_recommender
 
 TABLE = {
     "kind": "flat_recommender",

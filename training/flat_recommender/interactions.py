@@ -27,7 +27,7 @@ from features.sources.flat_table import (
     text_values,
 )
 from features.tables import EVENTS
-from training.flat_recommender_config import InteractionTableData, SessionListsData
+from training.flat_recommender.config import InteractionTableData, SessionListsData
 
 _MICROSECONDS: Final = 1_000_000
 _FIRST: Final = datetime(2000, 1, 1, tzinfo=UTC)

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from training.metrics.intervals import Difference, Interval
+from training.project_recommender.windows import Population
 from training.recommenders.base import Recommender
 from training.recommenders.registry import RecommenderConfig
 from training.test_values import TestValues
-from training.windows import Population
 
 
 @dataclass(frozen=True)

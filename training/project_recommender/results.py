@@ -17,10 +17,10 @@ from training.metrics.ranking import (
     precision_at_k,
     recall_at_k,
 )
-from training.recommender_comparison import ModelResult, PairedDifference, Trial
-from training.recommender_config import BEST_SINGLE, RecommenderTrainingConfig
+from training.project_recommender.comparison import ModelResult, PairedDifference, Trial
+from training.project_recommender.config import BEST_SINGLE, RecommenderTrainingConfig
+from training.project_recommender.windows import TARGETS, Window
 from training.recommenders.base import Recommender
-from training.windows import TARGETS, Window
 
 _METRICS: Final = {"ndcg": ndcg_at_k, "recall": recall_at_k, "precision": precision_at_k}
 _COMBINED: Final = ("blend", "two_stage")

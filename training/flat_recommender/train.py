@@ -13,9 +13,10 @@ from features.run import Run, RunWriter, to_json
 from features.sources.flat_table import FlatTable
 from features.store import Workspace
 from features.tables import REJECTS
-from training.fit_flat_recommender import FlatComparison, fit_sessions, fit_table
-from training.flat_interactions import read_interaction_table, read_sessions
-from training.flat_recommender_config import FlatRecommenderConfig, InteractionTableData
+from training.flat_recommender.comparison import FlatComparison
+from training.flat_recommender.config import FlatRecommenderConfig, InteractionTableData
+from training.flat_recommender.fit import fit_sessions, fit_table
+from training.flat_recommender.interactions import read_interaction_table, read_sessions
 from training.reports.recommender import flat_card, recommender_plots
 from training.test_values import TEST_VALUES
 from training.tracking.model_pages import write_pages

@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 
 from features.errors import GateError, InputError, SchemaError
-from training.flat_interactions import last_prefixes, read_interaction_table, read_sessions
-from training.flat_recommender_config import InteractionTableData, SessionListsData
+from training.flat_recommender.config import InteractionTableData, SessionListsData
+from training.flat_recommender.interactions import (
+    last_prefixes,
+    read_interaction_table,
+    read_sessions,
+)
 
 TABLE = InteractionTableData(
     kind="flat_table", path="rows.csv", person="who", item="what", time="when", max_reject_share=0.4

@@ -21,9 +21,9 @@ from features.errors import InputError
 from features.histories.histories import AsOf, Histories
 from features.tables import TIMESTAMP
 from training.metrics.ranking import ndcg_at_k
-from training.recommender_comparison import RecommenderComparison, Trial
-from training.recommender_config import RecommenderTrainingConfig
-from training.recommender_results import (
+from training.project_recommender.comparison import RecommenderComparison, Trial
+from training.project_recommender.config import RecommenderTrainingConfig
+from training.project_recommender.results import (
     Scores,
     best_single,
     mean_value,
@@ -31,12 +31,12 @@ from training.recommender_results import (
     model_results,
     score,
 )
+from training.project_recommender.windows import Window, event_codes, population_of, window_at
 from training.recommenders.attributes import ItemAttributes
 from training.recommenders.base import Recommender
 from training.recommenders.registry import RecommenderConfig, build
 from training.splits import TimeSplits, time_splits
 from training.test_values import TestValues, values_table
-from training.windows import Window, event_codes, population_of, window_at
 
 _log = logging.getLogger(__name__)
 

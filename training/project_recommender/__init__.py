@@ -1,0 +1,1 @@
+"""Recommenders compared and trained on the histories of a project."""
