@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,8 @@ from training.uplift.learners.s_learner import SLearnerConfig
 from training.uplift.learners.t_learner import TLearnerConfig
 from training.uplift.learners.x_learner import XLearnerConfig
 from training.uplift.rows import UpliftRows, rows_from_flat_table
+from training.uplift.tuned import choose_settings
+from training.uplift.tuned_config import TunedConfig
 
 TEST_SHARE = 0.5
 LIGHTGBM_DEFAULTS = BoostedConfig(
@@ -50,9 +53,10 @@ LINEAR = LinearConfig(penalty=10)
 FOREST = DrLearnerConfig(base=LinearConfig(penalty=100), effect=HonestForestConfig(n_jobs=1))
 AUTO = "auto"
 # the R-learner is left out: with arms of equal size it is the DR-learner
-LEARNERS: dict[str, UpliftLearnerConfig] = {
+LEARNERS: dict[str, UpliftLearnerConfig | TunedConfig] = {
     AUTO: AutoConfig(n_jobs=1),
     "auto, with the forest": AutoConfig(candidates=(*DEFAULT_CANDIDATES, FOREST), n_jobs=1),
+    "tuned": TunedConfig(kind="tuned", n_jobs=1),
     "DR, honest forest": FOREST,
     "T, logistic": TLearnerConfig(base=LINEAR),
     "S, boosted": SLearnerConfig(base=BOOSTED),
@@ -97,10 +101,13 @@ def draw(rows: UpliftRows, config: UpliftTrainingConfig, *, arm: str, seed: int)
     return Split(seen, unseen, effect)
 
 
-def judge(split: Split) -> Figures:
-    """Qini per head and calibration slope of every learner."""
+def judge(split: Split, names: Sequence[str]) -> Figures:
+    """Qini per head and calibration slope of learners; settings of a tuned one are sought on the rows to learn from."""
     found = {}
-    for name, learner in LEARNERS.items():
+    for name in names:
+        learner = LEARNERS[name]
+        if isinstance(learner, TunedConfig):
+            learner = choose_settings(split.seen, learner).learner
         model = fit_learner(split.seen, learner)
         found[name] = _figures(split.effect, model.predict(split.unseen.matrix))
         if name == AUTO:
@@ -165,11 +172,12 @@ def main() -> None:
     peers = [f"{library} {name}" for library, names in LIBRARIES.items() for name in names]
     for seed in range(first, last):
         known = splits.get(seed, {})
-        own, others = AUTO not in known, bool(asked.peers) and peers[0] not in known
+        own = [name for name in LEARNERS if name not in known]
+        others = bool(asked.peers) and peers[0] not in known
         if not own and not others:
             continue
         split = draw(rows, config, arm=asked.arm, seed=seed)
-        found = judge(split) if own else {}
+        found = judge(split, own)
         found |= judge_peers(split, python=asked.peers) if others else {}
         splits[seed] = known | found
         with asked.file.open("a", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""Other libraries' figures from our formulas: pinned to what scikit-uplift 0.5.1 and causalml 0.18.0 print."""
+"""Other libraries' figures from our formulas: pinned to what scikit-uplift 0.5.1, causalml 0.18.0 and EconML 0.17.0 print."""
 
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from training.metrics.uplift_conventions import (
     causalml_auuc,
     causalml_qini,
     cumulative_gain_qini,
+    econml_qini,
     pylift_qini,
     radcliffe_qini,
     sklift_qini_auc,
@@ -56,6 +57,30 @@ def test_parity_with_causalml():
     assert causalml_auuc(*drawn, normalize=False) == pytest.approx(38.681545219893856, rel=1e-12)
 
 
+def test_parity_with_econml():
+    """`econml.validate.utils.calc_uplift(..., np.linspace(5, 95, 50), "qini")` of inverse-probability-weighted scores."""
+    outcome, treated, score = sample()
+    effect = effect_scores(outcome, treated, np.full(400, 0.4))
+    assert econml_qini(effect, score) == pytest.approx(0.037318239795918355, rel=1e-12)
+    assert econml_qini(effect, np.floor(7 * score)) == pytest.approx(
+        0.038963169642857134, rel=1e-12
+    )
+    found = econml_qini(effect, score, seen_score=score**2)
+    assert found == pytest.approx(0.034644929846938774, rel=1e-12)
+    assert econml_qini(effect, np.zeros(400)) == pytest.approx(0, abs=1e-12)
+
+
+def test_econml_by_hand():
+    """Three scores 0, 1, 2 whose effects are 0, 0, 3: percentile q cuts at 2 q/100.
+
+    Cuts above 1, at q > 50, leave a third of the rows with 3 - 1 too much; cuts in (0, 1] two thirds with 3/2 - 1.
+    """
+    q = np.linspace(5, 95, 50)
+    heights = np.where(q[:-1] > 50, 1 / 3 * (3 - 1), 2 / 3 * (3 / 2 - 1))
+    expected = np.sum(heights * (95 - 5) / 49 / 100)
+    assert econml_qini(np.array([0.0, 0, 3]), np.array([0.0, 1, 2])) == pytest.approx(expected)
+
+
 def test_radcliffe_by_hand():
     """Ranked: treated 1, control 0, treated 0, control 1. Curve R1 - R0 N1/N0 over 2 treated: 0, 1/2, 1/2, 1/2, 0."""
     outcome, treated = np.array([1.0, 0, 0, 1]), np.array([True, False, True, False])
@@ -88,7 +113,7 @@ def test_a_constant_score_is_worth_nothing_and_row_order_changes_nothing(area):
 
 @pytest.mark.skipif(not HILLSTROM.exists(), reason="the Hillstrom file is not on this machine")
 def test_hillstrom_under_everybodys_qini():
-    """Women's e-mail against none, visit, ranked by `history`: eight figures for one ranking."""
+    """Women's e-mail against none, visit, ranked by `history`: figures for one ranking."""
     table = pacsv.read_csv(HILLSTROM).to_pandas()
     table = table[table["segment"] != "Mens E-Mail"]
     rows = (
@@ -100,3 +125,5 @@ def test_hillstrom_under_everybodys_qini():
     assert round(sklift_qini_auc(*rows), 5) == 0.00262
     assert round(sklift_qini_auc(*rows, negative_effect=False), 5) == 0.01426
     assert round(sklift_uplift_auc(*rows), 5) == 0.00105
+    effect = effect_scores(rows[0], rows[1], np.full(len(rows[1]), rows[1].mean()))
+    assert round(econml_qini(effect, rows[2]), 6) == 0.000532
