@@ -8,6 +8,7 @@ from typing import Any
 from benchmarks import (
     als_fit,
     assignment,
+    experiment_speed,
     ingest,
     interactions,
     pair_features,
@@ -35,7 +36,7 @@ BENCHMARKS: tuple[Callable[[], Case[Any]], ...] = (
     als_fit.case,
     assignment.case,
 )
-_CLEANED_ROWS = 1_000_000
+_CLEANED_ROWS = _MEASURED_ROWS = 1_000_000
 _LINE = "{:<68} {:>9} {:>14}  {:<36} {:>9} {:>9}"
 
 
@@ -66,6 +67,8 @@ def main() -> None:
     )
     print("\nCleaning events, each side in a process of its own:")
     ingest.compare_all([_CLEANED_ROWS])
+    print("\nMeasuring an experiment, each side in a process of its own:")
+    experiment_speed.compare(_MEASURED_ROWS)
 
 
 if __name__ == "__main__":

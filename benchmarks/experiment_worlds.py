@@ -10,9 +10,9 @@ import tea_tasting.aggr
 from scipy import stats
 
 from features.arrays import BoolArray, FloatArray, IntArray
+from training.experiments.aggregate_lift import lift_of_aggregates
 from training.experiments.effects import ContrastRows, cuped, incremental_ratio
 from training.experiments.exposure import effect_by_ghosts, effect_on_exposed
-from training.experiments.large_table import lift_of_aggregates
 from training.experiments.lift import LiftEstimate
 from training.metrics.estimates import MINIMUM_OUTCOMES, Z
 

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from features.arrays import BoolArray, FloatArray, IntArray
-from training.experiments.lift import LiftEstimate, arm_mean, estimate_lift
+from training.experiments.lift import LiftEstimate, arm_mean, estimate_lift, without_interval
 from training.metrics.estimates import (
     MINIMUM_OUTCOMES,
     Estimate,
@@ -21,7 +21,7 @@ from training.metrics.estimates import (
 
 RATIO: Final = "sum of the numerator over sum of the denominator per arm (delta method over independent units); "
 ADJUSTED: Final = "; adjusted by CUPED: outcome - theta (covariate - its mean), theta = covariance / variance over both arms"
-_FIELLER: Final = "; relative interval by Fieller, as values may be negative"
+FIELLER: Final = "; relative interval by Fieller, as values may be negative"
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,10 +73,7 @@ class ContrastRows:
         )
         some = outcome != 0 if responded is None else responded
         if min(np.sum(some & self.treated), np.sum(some & ~self.treated)) < MINIMUM_OUTCOMES:
-            nan = float("nan")
-            return replace(
-                found, se=nan, low=nan, high=nan, p_value=nan, relative_low=nan, relative_high=nan
-            )
+            return without_interval(found)
         if not ((outcome < 0).any() if signed is None else signed):
             return found
         quotient = fieller(
@@ -91,7 +88,7 @@ class ContrastRows:
             relative=found.effect / found.base_mean if known else nan,
             relative_low=quotient.low - 1 if known else nan,
             relative_high=quotient.high - 1 if known else nan,
-            convention=found.convention + _FIELLER,
+            convention=found.convention + FIELLER,
         )
 
     def effect(self, values: FloatArray) -> Parts:

@@ -8,14 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import ibis
 import numpy as np
 import tea_tasting as tt
-import tea_tasting.aggr
-import tea_tasting.metrics
-from scipy import stats
 
 from features.errors import ConfigError, InputError, SchemaError
+from training.experiments.aggregate_lift import lift_of_aggregates
 from training.experiments.checks import SAMPLE_RATIO_ALARM, check_sample_counts
 from training.experiments.config import (
     ContinuousOutcome,
@@ -28,14 +25,12 @@ from training.experiments.config import (
 from training.experiments.data_config import LargeTable
 from training.experiments.effects import ADJUSTED, RATIO
 from training.experiments.findings import Measurement, OutcomeEffect
-from training.experiments.lift import CONFIDENCE, LiftEstimate
+from training.experiments.lift import CONFIDENCE, without_interval
 from training.experiments.measurement import ordered, with_holm
+from training.experiments.one_pass import ROWS, SAME, ArmPass, Columns, read_arms
 from training.experiments.validity import Check, ratio_check, require_valid
-from training.metrics.estimates import Z
+from training.metrics.estimates import MINIMUM_OUTCOMES, Z
 
-_ROWS, _SAME = "rows_of_unit", "rows_of_unit_again"
-"""Rows summed up in a unit, twice: tea-tasting takes no column for two roles."""
-_ARM: Final = "arm_of_unit"
 _WELCH: Final = "difference of arm means, unpooled (Welch) SE, normal interval"
 _SUMS: Final = "sums over clusters of one arm, unpooled SE of their ratio, normal interval"
 
@@ -76,34 +71,31 @@ def measure_large(
         GateError: a check failed; there is no result.
     """
     asked = _asked(config, clustered=data.cluster is not None)
-    prepared, assigned = _prepared(table, data, config, source)
-    found = _aggregates(prepared, asked)
-    missing = [arm for arm in data.arms if arm not in found or found[arm].count() < 2]  # noqa: PLR2004
+    found = read_arms(table, _columns(table, data, config, source), data.arms, _needs(asked))
+    missing = [arm for arm in data.arms if arm not in found or found[arm].aggregates.count() < 2]  # noqa: PLR2004
     if missing:
         raise InputError(
             source,
-            f"arm '{missing[0]}' has fewer than 2 units (found: {sorted(assigned)})",
+            f"arm '{missing[0]}' has fewer than 2 units (found: {sorted(found)})",
             rule="an estimate with an interval needs at least 2 per arm",
             next_step="Check 'arm', 'control' and 'treated'.",
         )
+    units = {arm: found[arm].aggregates.count() for arm in data.arms}
+    assigned = {arm: found[arm].assigned for arm in data.arms}
     checks = [
         ratio_check("sample ratio, assigned", _ratio(assigned, data), "units"),
-        ratio_check(
-            "sample ratio, analysed",
-            _ratio({arm: found[arm].count() for arm in data.arms}, data),
-            "units",
-        ),
-        *_one_arm(prepared, data),
+        ratio_check("sample ratio, analysed", _ratio(units, data), "units"),
+        *_one_arm(found, data),
         *_before(found, data, config),
     ]
     require_valid(checks, source=source)
     effects = [
         _effect(found, data, one, treated, config) for treated in data.arms[1:] for one in asked
     ]
-    units = sum(found[arm].count() for arm in data.arms)
-    rows = int(prepared[_ROWS].sum().to_pyarrow().as_py())
+    rows = sum(found[arm].rows for arm in data.arms)
     return Measurement(
-        rows, units, data.arms, tuple(checks), tuple(with_holm(effects)), (), (), (), (), (), (), (), ()
+        rows, sum(units.values()), data.arms, tuple(checks), tuple(with_holm(effects)),
+        (), (), (), (), (), (), (), (),
     )  # fmt: skip
 
 
@@ -132,7 +124,7 @@ def _asked(config: MeasureConfig, *, clustered: bool) -> list[Asked]:
 def _metric(
     name: str, outcome: OutcomeConfig, cap: float | None, method: Method, *, clustered: bool
 ) -> tt.RatioOfMeans:
-    top, below = _column(name, cap), _ROWS if clustered else None
+    top, below = _column(name, cap), ROWS if clustered else None
     if isinstance(outcome, RatioOutcome):
         top, below = outcome.numerator, outcome.denominator
     before = getattr(outcome, "before", None) if method == "before" else None
@@ -140,7 +132,7 @@ def _metric(
         top,
         below,
         before,
-        _SAME if clustered and before is not None else None,
+        SAME if clustered and before is not None else None,
         equal_var=False,
         use_t=False,
         confidence_level=CONFIDENCE,
@@ -151,10 +143,8 @@ def _column(name: str, cap: float | None) -> str:
     return name if cap is None else f"{name}, capped"
 
 
-def _prepared(
-    table: Any, data: LargeTable, config: MeasureConfig, source: str
-) -> tuple[Any, dict[str, int]]:
-    """Complete rows of the named arms as numbers, summed by cluster; and units per arm before rows were left out."""
+def _columns(table: Any, data: LargeTable, config: MeasureConfig, source: str) -> Columns:
+    """What is read of the table, if it is there."""
     numbers = list(dict.fromkeys([*config.numbers, *config.before_columns.values()]))
     needed = [data.arm, *numbers, *([data.cluster] if data.cluster else [])]
     missing = [name for name in needed if name not in table.columns]
@@ -165,42 +155,19 @@ def _prepared(
             rule="the config names it",
             next_step="Correct the config or the file.",
         )
-    named = table.mutate(**{_ARM: table[data.arm].cast("string")})
-    named = named.filter(named[_ARM].isin(list(data.arms)))
-    unit = named[data.cluster].nunique() if data.cluster else named.count()
-    counted = named.group_by(_ARM).aggregate(units=unit).to_pyarrow().to_pylist()
-    assigned = {row[_ARM]: int(row["units"]) for row in counted}
-    columns = {name: named[name].cast("float64") for name in numbers}
-    capped = {
-        _column(name, outcome.cap): ibis.least(columns[name], outcome.cap)
+    caps = {
+        _column(name, outcome.cap): (name, outcome.cap)
         for name, outcome in config.outcomes.items()
         if isinstance(outcome, ContinuousOutcome) and outcome.cap is not None
     }
-    keys = [_ARM] if data.cluster is None else [_ARM, data.cluster]
-    rows = named.select(
-        *keys, **columns, **capped, **dict.fromkeys((_ROWS, _SAME), ibis.literal(1.0))
-    )
-    # finite: x - x is 0; DuckDB takes isnan() for false where a Parquet file has no NaN among its minima and maxima
-    rows = rows.filter([(rows[name] - rows[name]) == 0 for name in numbers])
-    if data.cluster is None:
-        return rows, assigned
-    sums = {name: rows[name].sum() for name in [*columns, *capped, _ROWS, _SAME]}
-    return rows.group_by(keys).aggregate(**sums), assigned
+    return Columns(data.arm, numbers, caps, data.cluster)
 
 
-def _aggregates(prepared: Any, asked: list[Asked]) -> dict[str, tea_tasting.aggr.Aggregates]:
+def _needs(asked: list[Asked]) -> Any:
     needs = asked[0].metric.aggr_cols
     for one in asked[1:]:
         needs = needs | one.metric.aggr_cols
-    found: dict[str, tea_tasting.aggr.Aggregates] = tea_tasting.aggr.read_aggregates(
-        prepared,
-        group_col=_ARM,
-        has_count=True,
-        mean_cols=needs.mean_cols,
-        var_cols=needs.var_cols,
-        cov_cols=needs.cov_cols,
-    )
-    return found
+    return needs
 
 
 def _ratio(units: Mapping[str, int], data: LargeTable) -> Any:
@@ -209,11 +176,10 @@ def _ratio(units: Mapping[str, int], data: LargeTable) -> Any:
     return check_sample_counts(counts, counts.sum() * share / share.sum(), arms=data.arms)
 
 
-def _one_arm(prepared: Any, data: LargeTable) -> list[Check]:
+def _one_arm(found: Mapping[str, ArmPass], data: LargeTable) -> list[Check]:
     if data.cluster is None:
         return []
-    arms = prepared.group_by(data.cluster).aggregate(arms=prepared[_ARM].nunique())
-    both = int(arms.filter(arms["arms"] > 1).count().to_pyarrow().as_py())
+    both = sum(arm.in_two_arms for arm in found.values())
     return [
         Check(
             "units in one arm", both == 0, gate=True, p_value=float("nan"),
@@ -222,15 +188,15 @@ def _one_arm(prepared: Any, data: LargeTable) -> list[Check]:
     ]  # fmt: skip
 
 
-def _before(
-    found: Mapping[str, tea_tasting.aggr.Aggregates], data: LargeTable, config: MeasureConfig
-) -> list[Check]:
+def _before(found: Mapping[str, ArmPass], data: LargeTable, config: MeasureConfig) -> list[Check]:
     checks = []
-    below = None if data.cluster is None else _ROWS
+    below = None if data.cluster is None else ROWS
     for outcome, column in config.before_columns.items():
         metric = tt.RatioOfMeans(column, below, equal_var=False, use_t=False)
         for treated in data.arms[1:]:
-            result = metric.analyze_aggregates(found[data.arms[0]], found[treated])
+            result = metric.analyze_aggregates(
+                found[data.arms[0]].aggregates, found[treated].aggregates
+            )
             checks.append(
                 Check(
                     f"period before, {outcome}: {treated} and {data.arms[0]}",
@@ -244,16 +210,22 @@ def _before(
 
 
 def _effect(
-    found: Mapping[str, tea_tasting.aggr.Aggregates],
+    found: Mapping[str, ArmPass],
     data: LargeTable,
     asked: Asked,
     treated: str,
     config: MeasureConfig,
 ) -> OutcomeEffect:
-    control, other = found[data.arms[0]], found[treated]
+    arms = (found[data.arms[0]], found[treated])
+    control, other = (arm.aggregates for arm in arms)
     convention = _convention(asked, clustered=data.cluster is not None)
-    lift = lift_of_aggregates(control, other, asked.metric, convention=convention)
     outcome = asked.outcome
+    is_ratio = isinstance(outcome, RatioOutcome)
+    column = outcome.denominator if isinstance(outcome, RatioOutcome) else asked.name
+    signed = not is_ratio and min(arm.least[column] for arm in arms) < 0
+    lift = lift_of_aggregates(control, other, asked.metric, convention=convention, signed=signed)
+    if min(arm.outcomes[column] for arm in arms) < MINIMUM_OUTCOMES:
+        lift = without_interval(lift)
     declared = config.method if getattr(outcome, "before", None) is not None else "plain"
     plain = _metric(asked.name, outcome, asked.cap, "plain", clustered=data.cluster is not None)
     alone = plain.analyze_aggregates(control, other)
@@ -273,45 +245,6 @@ def _effect(
         lift=lift,
         variance_saved=saved,
         correlation=float("nan") if asked.method == "plain" else float(np.sqrt(max(saved, 0.0))),
-    )
-
-
-def lift_of_aggregates(
-    control: tea_tasting.aggr.Aggregates,
-    treated: tea_tasting.aggr.Aggregates,
-    metric: tt.RatioOfMeans,
-    *,
-    convention: str,
-) -> LiftEstimate:
-    """tea-tasting's result on the aggregates of two arms, as a lift.
-
-    Args:
-        control: of its units.
-        treated: of its units.
-        metric: what is compared.
-        convention: in words.
-    """
-    with np.errstate(all="ignore"):
-        result = metric.analyze_aggregates(control, treated)
-    se = (result.effect_size_ci_upper - result.effect_size_ci_lower) / (2 * Z)
-    known = result.control > 0 and result.treatment > 0
-    nan = float("nan")
-    return LiftEstimate(
-        estimand="ITT",
-        n_control=control.count(),
-        n_treated=treated.count(),
-        n_units=control.count() + treated.count(),
-        base_mean=float(result.control),
-        treated_mean=float(result.treatment),
-        effect=float(result.effect_size),
-        se=float(se),
-        low=float(result.effect_size_ci_lower),
-        high=float(result.effect_size_ci_upper),
-        p_value=float(2 * stats.norm.sf(abs(result.effect_size) / se)) if se > 0 else nan,
-        relative=float(result.rel_effect_size) if known else nan,
-        relative_low=float(result.rel_effect_size_ci_lower) if known else nan,
-        relative_high=float(result.rel_effect_size_ci_upper) if known else nan,
-        convention=convention,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -105,6 +105,14 @@ def estimate_lift(
     if weight is None and clusters is None:
         return _welch(outcome, treated)
     return _weighted(outcome, treated, weight, clusters)
+
+
+def without_interval(found: LiftEstimate) -> LiftEstimate:
+    """The lift where an arm has too few outcomes for its error to be seen: the point estimate alone."""
+    nan = float("nan")
+    return replace(
+        found, se=nan, low=nan, high=nan, p_value=nan, relative_low=nan, relative_high=nan
+    )
 
 
 def arm_mean(outcome: FloatArray, rows: BoolArray, weight: FloatArray) -> Parts:

@@ -96,6 +96,57 @@ def test_clusters_are_summed(table, tmp_path):
     assert one[name].lift.n_units < 2_501
 
 
+def test_where_hardly_anybody_responds_there_is_no_interval_in_either_path(table, tmp_path):
+    """Four visits in the control, five or more elsewhere: visits have no interval, order value none, revenue per person neither."""
+    visit = table["visit"].to_numpy().copy()
+    of_control = np.flatnonzero((table["arm"].to_numpy() == "none") & (visit == 1))
+    visit[of_control[4:]] = 0
+    few = table.set_column(1, "visit", pa.array(visit))
+    few = few.set_column(2, "revenue", pa.array(table["revenue"].to_numpy() * visit))
+    one, two = (
+        by_name(found)
+        for found in (
+            large(few, tmp_path, config_of("large_table")),
+            small(few, config_of("flat_table")),
+        )
+    )
+    for name, effect in one.items():
+        assert effect.lift.effect == pytest.approx(two[name].lift.effect, rel=1e-6)
+        ends = [
+            [e.lift.se, e.lift.low, e.lift.high, e.lift.p_value, e.lift.relative_low]
+            for e in (effect, two[name])
+        ]
+        assert np.isnan(ends).all()
+
+
+def test_values_that_may_be_negative_have_fiellers_relative_interval_in_either_path(
+    table, tmp_path
+):
+    shifted = table.set_column(2, "revenue", pa.array(table["revenue"].to_numpy() - 2.0))
+    one = by_name(large(shifted, tmp_path, config_of("large_table")))
+    two = by_name(small(shifted, config_of("flat_table")))
+    for method, closeness in (("plain", 1e-3), ("before", 3e-3)):
+        name = ("ads", "revenue", method, None)
+        ends = [(e[name].lift.relative_low, e[name].lift.relative_high) for e in (one, two)]
+        assert ends[0] == pytest.approx(ends[1], rel=closeness)
+        assert "Fieller" in one[name].lift.convention
+
+
+def test_rows_of_other_arms_and_without_cluster_are_not_looked_at(table, tmp_path):
+    config = config_of(
+        "large_table", cluster="home", treated=["ads"], probability={"none": 1.0, "ads": 2.0}
+    )
+    homes = np.random.default_rng(2).choice(["none", "ads", "mail"], 2_500, p=[0.2, 0.4, 0.4])
+    together = table.set_column(0, "arm", pa.array(homes[table["home"].to_numpy()]))
+    home = together["home"].to_numpy().astype(float)
+    home[:2] = np.nan
+    without = together.set_column(4, "home", pa.array(home, mask=np.isnan(home)))
+    found = large(without, tmp_path, config)
+    kept = np.isin(homes[table["home"].to_numpy()], ["none", "ads"]) & ~np.isnan(home)
+    assert found.rows == kept.sum()
+    assert found.units == found.rows / 2
+
+
 def test_a_cluster_in_two_arms_withholds_the_result(table, tmp_path):
     with pytest.raises(GateError, match="clusters are in more than one arm"):
         large(table, tmp_path, config_of("large_table", cluster="home"))
