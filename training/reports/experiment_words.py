@@ -68,7 +68,7 @@ def difference(lift: Mapping[str, Any] | None, kind: str = "continuous", *, told
     if lift is None:
         return Cell("too few rows")
     def shown(value: float) -> str:
-        return points(value, 3) if kind == "binary" else f"{value:+.6g}"
+        return points(value) if kind == "binary" else f"{value:+,.4g}"
 
     ends = (
         "too few outcomes"
@@ -88,10 +88,10 @@ def estimate(found: Mapping[str, Any], unit: str = "", *, told: str = "") -> Cel
     """An estimate with its interval and unit; a dash where it is withheld."""
     if found["value"] is None:
         return Cell(UNKNOWN, told)
-    ends = "no interval" if found["low"] is None else f"{found['low']:.6g}, {found['high']:.6g}"
+    ends = "no interval" if found["low"] is None else f"{found['low']:,.4g}, {found['high']:,.4g}"
     value = found["value"]
     return figure(
-        f"{with_unit(f'{value:.6g}', unit)} [{ends}]",
+        f"{with_unit(f'{value:,.4g}', unit)} [{ends}]",
         value,
         told=told,
         low=found["low"],

@@ -122,6 +122,7 @@ def _table(check: Mapping[str, Any], detail: Mapping[str, Any]) -> Table:
         f"{_label(check['name'])}: {detail['title'].lower()}{more}",
         tuple(map(_label, columns)),
         tuple(row(*(_cell(name, found[name]) for name in columns)) for found in rows[:ROWS]),
+        about=dict.fromkeys(map(_label, columns), f"{_label(check['name'])}: {check['words']}"),
     )
 
 
