@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
 
 import numpy as np
-from scipy import stats
 
 from features.arrays import BoolArray, FloatArray, IntArray
 from training.metrics.estimates import CONFIDENCE, Estimate, estimate, if_outcomes
 
 _DRAWS: Final = 50_000
+
+
+PERSUADABLE, SURE_THING, LOST_CAUSE, HARMED = "persuadable", "sure thing", "lost cause", "harmed"
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,11 @@ def segments(
 ) -> list[Segment]:
     """What each score bin can be called, bins of one name put together.
 
-    The names hold for the bins as groups and with Bonferroni's allowance for their number; they say nothing certain of
-    any person in them. The bins of a segment are put together because of what they show, which flatters it: a plain
-    interval of a segment's effect covered 73 % where every bin had the same effect. The interval here holds for every
-    way of putting bins together at once, and so covers more than 95 %.
+    Each bin is named by its own interval; what is then undecided is named by that of the bins together, which may show
+    what none of them shows alone. The names hold for the groups as wholes and say nothing certain of any person in them.
+    The bins of a segment are put together because of what they show, which flatters it: a plain interval of a segment's
+    effect covered 73 % where every bin had the same effect. The interval here, which all naming goes by, holds for
+    every way of putting bins together at once, and so covers more than 95 %.
 
     Args:
         effect: G, shape (n_rows,).
@@ -57,29 +61,44 @@ def segments(
         expected_control: expected outcome without treatment, shape (n_rows,).
         responded: which rows have an outcome other than 0, shape (n_rows,); None = no interval is withheld.
         clusters: independent unit of each row, shape (n_rows,); None = rows are independent.
+
+    Invariants: a segment is named persuadable exactly where its interval is above 0, harmed exactly where below.
     """
-    found = np.unique(place)
-    z = float(stats.norm.ppf(1 - (1 - CONFIDENCE) / 2 / len(found)))
+    found, code = np.unique(place, return_inverse=True)
+    centre = np.bincount(code, weights=effect) / np.bincount(code)
+    error = effect - centre[code]
+    reach = bound_of_unions(len(found))
+
+    def measure(codes: Sequence[int]) -> tuple[BoolArray, Estimate]:
+        inside = np.isin(np.arange(len(found)), codes)[code]
+        mean = estimate(
+            float(effect[inside].mean()),
+            error[inside],  # a bin's number of rows is fixed, so how bins differ is no error
+            None if clusters is None else clusters[inside],
+        )
+        wide = replace(mean, low=mean.value - reach * mean.se, high=mean.value + reach * mean.se)
+        return inside, if_outcomes(wide, None if responded is None else responded[inside])
+
     usual = float(expected_control.mean())
     members: dict[str, list[int]] = {}
-    for k in found:
-        inside = place == k
-        mean = _mean(effect, inside, responded, clusters)
-        expected = float(expected_control[inside].mean())
-        name = _name(mean.value, z * mean.se, responds=expected >= usual)
-        members.setdefault(name, []).append(int(k))
+    for k in range(len(found)):
+        inside, mean = measure([k])
+        responds = float(expected_control[inside].mean()) >= usual
+        members.setdefault(_name(mean) or (SURE_THING if responds else LOST_CAUSE), []).append(k)
+    for name in (SURE_THING, LOST_CAUSE):
+        together = _name(measure(members[name])[1]) if name in members else None
+        if together is not None:
+            members[together] = sorted([*members.get(together, []), *members.pop(name)])
     result = []
-    for name in ("persuadable", "sure thing", "lost cause", "harmed"):
+    for name in (PERSUADABLE, SURE_THING, LOST_CAUSE, HARMED):
         if name in members:
-            inside = np.isin(place, members[name])
-            mean = _mean(effect, inside, responded, clusters)
-            reach = bound_of_unions(len(found)) * mean.se
+            inside, mean = measure(members[name])
             result.append(
                 Segment(
                     name,
-                    tuple(k + 1 for k in members[name]),
+                    tuple(int(k) + 1 for k in found[members[name]]),
                     float(inside.mean()),
-                    replace(mean, low=mean.value - reach, high=mean.value + reach),
+                    mean,
                     float(expected_control[inside].mean()),
                 )
             )
@@ -101,21 +120,10 @@ def bound_of_unions(n_bins: int) -> float:
     return float(np.quantile(np.maximum(-lowest, highest).max(axis=1), CONFIDENCE))
 
 
-def _name(value: float, error: float, *, responds: bool) -> str:
-    if value - error > 0:
-        return "persuadable"
-    if value + error < 0:
-        return "harmed"
-    return "sure thing" if responds else "lost cause"
-
-
-def _mean(
-    effect: FloatArray,
-    inside: BoolArray,
-    responded: BoolArray | None,
-    clusters: IntArray | None,
-) -> Estimate:
-    values = effect[inside]
-    mean = float(values.mean())
-    found = estimate(mean, values - mean, None if clusters is None else clusters[inside])
-    return if_outcomes(found, None if responded is None else responded[inside])
+def _name(mean: Estimate) -> str | None:
+    """What an interval says by itself; None = it holds 0, or there is none."""
+    if mean.low > 0:
+        return PERSUADABLE
+    if mean.high < 0:
+        return HARMED
+    return None

@@ -132,8 +132,9 @@ def _segments(found: list[Mapping[str, Any]], told: str) -> Table:
             )
             for item in found
         ),
-        "Tenths by predicted uplift, 1 = highest. Names hold for tenths as groups, with Bonferroni's allowance, and say "
-        "nothing certain of a person; intervals allow for the tenths having been put together by what they show.",
+        "Tenths by predicted uplift, 1 = highest. A segment is persuadable or harmed where its interval leaves out 0; the "
+        "intervals allow for the tenths having been put together by what they show. Names hold for segments as wholes and say "
+        "nothing certain of a person.",
         {
             "Share of rows": "of the rows that no model has seen",
             "Outcome without treatment": "mean of the predictions for the rows of the segment",
