@@ -1,7 +1,12 @@
-"""Run every benchmark and print one table: `python -m benchmarks`."""
+"""Run every benchmark and print one table: `python -m benchmarks`.
+
+`--peers PYTHON`, an interpreter with requirements-bench-uplift.txt, adds causalml, econml and scikit-uplift to the uplift
+learners; without it these stand alone.
+"""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +23,7 @@ from benchmarks import (
     ranking_ndcg,
     top_k,
     top_k_limit,
+    uplift_speed,
     windowed_counts,
 )
 from benchmarks.case import ROUNDS, Case, Timing, measure
@@ -37,6 +43,7 @@ BENCHMARKS: tuple[Callable[[], Case[Any]], ...] = (
     assignment.case,
 )
 _CLEANED_ROWS = _MEASURED_ROWS = 1_000_000
+_UPLIFT_ROWS = 100_000
 _LINE = "{:<68} {:>9} {:>14}  {:<36} {:>9} {:>9}"
 
 
@@ -58,6 +65,9 @@ def _milliseconds(seconds: float | None) -> str:
 
 def main() -> None:
     """Print the table row by row, each as soon as it is measured."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--peers", metavar="PYTHON")
+    asked = parser.parse_args()
     print(_LINE.format("task", "ours, ms", "rows per s", "peer", "peer, ms", "peer/ours"))
     for build in BENCHMARKS:
         case = build()
@@ -67,6 +77,10 @@ def main() -> None:
     )
     print("\nCleaning events, each side in a process of its own:")
     ingest.compare_all([_CLEANED_ROWS])
+    print(
+        f"\nUplift learners, {_UPLIFT_ROWS:,} rows, each fit in a process of its own; seconds, and x = over ours:"
+    )
+    uplift_speed.compare_all(["DR", "T"], rows=_UPLIFT_ROWS, peers=asked.peers)
     print("\nMeasuring an experiment, each side in a process of its own:")
     experiment_speed.compare(_MEASURED_ROWS)
 

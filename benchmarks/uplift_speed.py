@@ -13,6 +13,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +72,20 @@ def _ours(learner: str, task: Path) -> dict[str, float]:
     return seconds
 
 
-def compare(learner: str, task: Path, *, peers: str | None) -> None:
-    """Print a line for each side."""
+def compare_all(
+    learners: Sequence[str], *, rows: int = ROWS, threads: int = BASE.n_jobs, peers: str | None
+) -> None:
+    """Print a line for each side of each learner; the peers' only with an interpreter that has them."""
+    heads = [head for part in _PARTS for head in (part.replace("predict", "new"), "x")]
+    print(_LINE.format("learner", "side", *heads))
+    with tempfile.TemporaryDirectory() as folder:
+        task = Path(folder) / "task.npz"
+        write_rows(task, rows, BASE.model_copy(update={"n_jobs": threads}))
+        for learner in learners:
+            _compare(learner, task, peers=peers)
+
+
+def _compare(learner: str, task: Path, *, peers: str | None) -> None:
     found: list[tuple[str, dict[str, Any]]] = [(OURS, _ours(learner, task))]
     for library, learners in LIBRARIES.items():
         if peers and learner in learners:
@@ -100,13 +113,7 @@ def main() -> None:
     if asked.own is not None:
         print(json.dumps(own_seconds(asked.learners[0], asked.own)))
         return
-    heads = [head for part in _PARTS for head in (part.replace("predict", "new"), "x")]
-    print(_LINE.format("learner", "side", *heads))
-    with tempfile.TemporaryDirectory() as folder:
-        task = Path(folder) / "task.npz"
-        write_rows(task, asked.rows, BASE.model_copy(update={"n_jobs": asked.threads}))
-        for learner in asked.learners:
-            compare(learner, task, peers=asked.peers)
+    compare_all(asked.learners, rows=asked.rows, threads=asked.threads, peers=asked.peers)
 
 
 if __name__ == "__main__":
