@@ -34,11 +34,7 @@ def uniform(units: Iterable[str], *, salt: str) -> FloatArray:
         >>> uniform(["a", "b"], salt="demo").round(3)
         array([0.445, 0.285])
     """
-    prefix = hashlib.sha256(f"{salt}|".encode())
-    draws = []
-    for unit in units:
-        digest = prefix.copy()
-        digest.update(unit.encode())
-        number = int.from_bytes(digest.digest()[:_DIGEST_BYTES], "big") >> 11
-        draws.append(number / _RESOLUTION)
-    return np.array(draws, np.float64)
+    prefix, sha256 = f"{salt}|".encode(), hashlib.sha256
+    first = [sha256(prefix + unit.encode()).digest()[:_DIGEST_BYTES] for unit in units]
+    numbers = np.frombuffer(b"".join(first), ">u8").astype(np.uint64) >> np.uint64(11)
+    return numbers / _RESOLUTION

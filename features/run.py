@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
@@ -27,7 +28,7 @@ MANIFEST: Final = "manifest.json"
 _UNIQUE: Final = (c.EVENT_ID, c.REFUND_EVENT_ID)
 _DICTIONARY_BYTES: Final = 1 << 24
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA_START: Final = r"^[=+\-@\t\r\n]"
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,43 @@ class RunWriter:
             "rows": rows,
             "schema": {field.name: str(field.type) for field in schema},
         }
+
+    @contextlib.contextmanager
+    def growing(
+        self, contract: TableContract, *, source: str, csv: bool = False
+    ) -> Iterator[Callable[[pa.Table], None]]:
+        """Gives a function that appends rows to the table of a contract, each part checked; no key may come back in a later part.
+
+        With `csv` the rows also go to a file for a person to open: UTF-8, quoted text, no cell that a spreadsheet would run.
+        """
+        path, schema = self.path / f"{contract.name}.parquet", contract.schema
+        rows = 0
+        with contextlib.ExitStack() as files:
+            files.enter_context(writing_to(self.path))
+            file = files.enter_context(pq.ParquetWriter(path, schema, **parquet_options(schema)))
+            sheet = (
+                files.enter_context(pacsv.CSVWriter(path.with_suffix(".csv"), schema))
+                if csv
+                else None
+            )
+
+            def append(part: pa.Table) -> None:
+                nonlocal rows
+                table = check(part, contract, source=source)
+                file.write_table(table)
+                if sheet is not None:
+                    sheet.write_table(_inert(table))
+                rows += table.num_rows
+
+            yield append
+        self._tables[contract.name] = {
+            "rows": rows,
+            "schema": {field.name: str(field.type) for field in schema},
+        }
+
+    def columns(self, contract: TableContract, names: Sequence[str]) -> pa.Table:
+        """Some columns of a table that was written."""
+        return pq.read_table(self.path / f"{contract.name}.parquet", columns=list(names))
 
     def csv(self, name: str, table: pa.Table) -> None:
         """Write a table for a person to open: UTF-8, quoted text, no cell that a spreadsheet would run."""
@@ -237,9 +275,8 @@ def _inert(table: pa.Table) -> pa.Table:
     """Text cells that a spreadsheet would read as a formula get a leading apostrophe."""
     for position, column in enumerate(table.schema):
         if pa.types.is_string(column.type):
-            values = [
-                f"'{text}" if text is not None and text.startswith(_FORMULA_STARTS) else text
-                for text in table[column.name].to_pylist()
-            ]
-            table = table.set_column(position, column, pa.array(values, column.type))
+            texts = table[column.name]
+            runs = pc.match_substring_regex(texts, _FORMULA_START)
+            quoted = pc.binary_join_element_wise("'", texts, "")
+            table = table.set_column(position, column, pc.if_else(runs, quoted, texts))
     return table

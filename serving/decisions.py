@@ -21,11 +21,13 @@ from serving.config import CampaignConfig
 from serving.eligibility import ERASED
 from serving.exploration import Actions
 from serving.holdout import Arms
+from serving.insight import Insight
+from serving.list_parts import ListParts
 from serving.lists.chain import STATIC
 from serving.lists.kinds import STATIC_KIND
 from serving.lists.shelf import Shelf
 from serving.people import People
-from serving.waterfall import Verdict
+from serving.sequence import NextSteps
 from training.models.in_force import Champions
 
 CONTACTED: Final = "contacted"
@@ -48,76 +50,83 @@ class Forecast:
 
 
 @dataclass(frozen=True, eq=False)
-class Lists:
-    """What the eligible are shown.
-
-    Attributes:
-        rows: recommendations table, by person and rank.
-        waterfall: of their candidates.
-        shelf: the items.
-    """
-
-    rows: pa.Table
-    waterfall: pa.Table
-    shelf: Shelf
-
-
-@dataclass(frozen=True, eq=False)
 class Decided:
     """Everything a run decided about its persons.
 
     Attributes:
         people: about whom.
         arms: lots of the holdouts.
-        verdict: of the person rules.
+        insight: what their events say.
+        steps: next step of the message sequence.
         lists: what the eligible are shown.
+        waterfall: of the candidates of those lists.
+        shelf: the items.
         forecast: what a contact is expected to change.
         offers: what it would earn and cost by each channel.
         allocation: what the policy does.
         marginal: ends of the 95 % interval of the shadow price.
         actions: what is done, with its chances.
         bids: what a contact is worth.
-        creatives: the creatives table: what whoever is contacted, or would be, is shown.
     """
 
     people: People
     arms: Arms
-    verdict: Verdict
-    lists: Lists
+    insight: Insight
+    steps: NextSteps
+    lists: ListParts
+    waterfall: pa.Table
+    shelf: Shelf
     forecast: Forecast
     offers: Offers
     allocation: Allocation
     marginal: tuple[float, float]
     actions: Actions
     bids: Bids
-    creatives: pa.Table
 
 
 def decisions_table(
-    decided: Decided, config: CampaignConfig, models: Champions, run_id: str
+    decided: Decided,
+    span: slice,
+    lists: pa.Table,
+    creatives: pa.Table,
+    config: CampaignConfig,
+    models: Champions,
+    run_id: str,
 ) -> pa.Table:
-    """One row per person and item; one row without item for a person who gets none; nothing of the erased."""
-    people = decided.people
-    lists = [decided.lists.rows, _without_list(decided, models)]
-    rows = pa.concat_tables(lists, promote_options="default")
-    person = pc.index_in(rows[c.PERSON_ID], value_set=pa.array(people.ids, pa.string())).to_numpy()
+    """One row per person and item of some persons; one row without item for a person who gets none; nothing of the erased.
+
+    Args:
+        decided: about everybody.
+        span: the persons.
+        lists: recommendations of the eligible among them, by person and rank.
+        creatives: what is shown of these lists, in the same order.
+        config: of the campaign.
+        models: that were asked.
+        run_id: of the decisions.
+    """
+    people, insight, actions = decided.people, decided.insight, decided.actions
+    listed = lists.append_column(c.TEMPLATE, _templates(decided, span, lists, creatives))
+    rows = pa.concat_tables(
+        [listed, _without_list(decided, span, models)], promote_options="default"
+    )
+    person = persons_of(rows, people, span)
     order = np.lexsort((rows[c.RANK].to_numpy(), person))
     rows, person = rows.take(order), person[order]
-    shelf = decided.lists.shelf
+    shelf = decided.shelf
     item = shelf.codes(rows[c.ITEM_ID].to_numpy().astype(object))
     price = np.append(shelf.price, np.nan)[item]
     hidden = np.isnan(price) | people.prices_hidden
-    stage, actions = people.stage[person], decided.actions
-    cost, value = _chosen(decided)
-    approached = actions.targeted | actions.explored
+    stage = insight.stage[person]
+    cost, value = _chosen(decided, person)
+    approached = (actions.targeted | actions.explored)[person]
     length = rows.num_rows
     return pa.table(
         {
             **{name: rows[name] for name in rows.column_names},
             c.RUN_ID: _constant(run_id, length),
-            c.AS_OF: pa.array([people.project.config.as_of] * length, TIMESTAMP),
+            c.AS_OF: pa.repeat(pa.scalar(people.project.config.as_of, TIMESTAMP), length),
             c.CONTACT: actions.contact[person],
-            c.ELIGIBLE: decided.verdict.kept[person],
+            c.ELIGIBLE: insight.verdict.kept[person],
             c.ARM: pa.array(decided.arms.arm[person].tolist(), pa.string()),
             c.PROBABILITY: decided.arms.probability[person],
             c.TITLE: pa.array(np.append(shelf.title, "")[item], pa.string(), mask=item == NO_CODE),
@@ -127,18 +136,17 @@ def decisions_table(
             c.MESSAGE: pa.array([config.message(name) for name in stage.tolist()], pa.string()),
             c.UPLIFT: decided.forecast.uplift[person],
             c.BASE_OUTCOME: decided.forecast.base_outcome[person],
-            c.EXPECTED_VALUE: value[person],
-            c.EXPECTED_COST: np.where(actions.contact, cost, 0.0)[person],
+            c.EXPECTED_VALUE: value,
+            c.EXPECTED_COST: np.where(actions.contact[person], cost, 0.0),
             c.TARGETED: actions.targeted[person],
             c.EXPLORED: actions.explored[person],
             c.GHOST: actions.ghost[person],
             c.CHANCE_OF_CONTACT: actions.chance[person],
             c.PROPENSITY: actions.propensity[person],
             c.CHANNEL: _where(
-                approached, np.array(list(config.by_channel()))[actions.channel], person
+                approached, np.array(list(config.by_channel()))[actions.channel[person]]
             ),
-            c.STEP: _where(approached, people.steps.step, person),
-            c.TEMPLATE: _templates(rows, decided.creatives),
+            c.STEP: _where(approached, decided.steps.step[person]),
             c.BID_VALUE: _known(decided.bids.value[person]),
             c.BID_MODIFIER: _known(decided.bids.modifier[person]),
             c.REASON_CODES: pc.binary_join_element_wise(
@@ -150,6 +158,15 @@ def decisions_table(
     )
 
 
+def persons_of(rows: pa.Table, people: People, span: slice) -> IntArray:
+    """Row of `people` of each row of a table about the persons of a span."""
+    ids = pa.array(people.ids[span], pa.string())
+    found: IntArray = span.start + pc.index_in(rows[c.PERSON_ID], value_set=ids).to_numpy().astype(
+        np.int64
+    )
+    return found
+
+
 def assignments_table(decided: Decided, config: CampaignConfig) -> pa.Table:
     """The decisions as a randomised experiment, for the next training set: everybody who might have been contacted, or not."""
     chance, contact = decided.actions.chance, decided.actions.contact
@@ -159,26 +176,28 @@ def assignments_table(decided: Decided, config: CampaignConfig) -> pa.Table:
         {
             c.EXPERIMENT_ID: _constant(config.holdout.salt, count),
             c.PERSON_ID: pa.array(decided.people.ids[open_], pa.string()),
-            c.ASSIGNED_AT: pa.array([decided.people.project.config.as_of] * count, TIMESTAMP),
+            c.ASSIGNED_AT: pa.repeat(
+                pa.scalar(decided.people.project.config.as_of, TIMESTAMP), count
+            ),
             c.ARM: pa.array(np.where(contact, TREATED, CONTROL)[open_].tolist(), pa.string()),
             c.PROBABILITY: np.where(contact, chance, 1 - chance)[open_],
         }
     )
 
 
-def _chosen(decided: Decided) -> tuple[FloatArray, FloatArray]:
-    """Cost and value of each person's contact by their channel; without a channel no cost, and the value the model learned."""
-    offers, channel = decided.offers, decided.actions.channel
-    row = np.arange(len(channel))
+def _chosen(decided: Decided, person: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Cost and value of the contact of each row's person by their channel; without one no cost, and the value the model learned."""
+    offers, channel = decided.offers, decided.actions.channel[person]
     none = channel == NO_CONTACT
-    cost = np.where(none, 0.0, offers.cost[row, channel])
-    return cost, np.where(none, decided.forecast.value, offers.value[row, channel])
+    cost = np.where(none, 0.0, offers.cost[person, channel])
+    return cost, np.where(none, decided.forecast.value[person], offers.value[person, channel])
 
 
-def _without_list(decided: Decided, models: Champions) -> pa.Table:
-    """One row of the recommendations table for each person who is not eligible and not erased."""
-    out = ~decided.verdict.kept & (decided.verdict.rule != ERASED)
-    ids = pa.array(decided.people.ids[out], pa.string())
+def _without_list(decided: Decided, span: slice, models: Champions) -> pa.Table:
+    """One row of the recommendations table for each person of a span who is not eligible and not erased."""
+    verdict = decided.insight.verdict
+    out = ~verdict.kept[span] & (verdict.rule[span] != ERASED)
+    ids = pa.array(decided.people.ids[span][out], pa.string())
     n = len(ids)
     given = {
         c.PERSON_ID: ids,
@@ -196,35 +215,35 @@ def _without_list(decided: Decided, models: Champions) -> pa.Table:
 
 def _verdicts(decided: Decided, config: CampaignConfig, person: IntArray) -> pa.Array:
     """The rule that removed the person of each row, or what the allocation said."""
-    offers, actions = decided.offers, decided.actions
-    worth = (offers.value >= config.budget.min_return * offers.cost).any(axis=1)
+    offers, actions, verdict = decided.offers, decided.actions, decided.insight.verdict
+    worth = (offers.value[person] >= config.budget.min_return * offers.cost[person]).any(axis=1)
     outcome = np.select(
         [
-            ~decided.verdict.kept,
-            decided.arms.held_out,
-            actions.explored,
-            actions.contact,
-            actions.ghost,
+            ~verdict.kept[person],
+            decided.arms.held_out[person],
+            actions.explored[person],
+            actions.contact[person],
+            actions.ghost[person],
             ~worth,
         ],
-        [decided.verdict.rule, HELD_OUT, EXPLORED, CONTACTED, POLICY_HELD_OUT, NOT_WORTH_IT],
+        [verdict.rule[person], HELD_OUT, EXPLORED, CONTACTED, POLICY_HELD_OUT, NOT_WORTH_IT],
         default=OVER_BUDGET,
     )
-    return pa.array(outcome[person].tolist(), pa.string())
+    return pa.array(outcome.tolist(), pa.string())
 
 
-def _templates(rows: pa.Table, creatives: pa.Table) -> pa.Array:
-    """The template of each row, null where its person is shown nothing."""
-    keys = (c.PERSON_ID, c.RANK)
-    shown = zip(*(creatives[name].to_pylist() for name in (*keys, c.TEMPLATE)), strict=True)
-    template_of = {(person, rank): template for person, rank, template in shown}
-    asked = zip(*(rows[name].to_pylist() for name in keys), strict=True)
-    return pa.array([template_of.get(key) for key in asked], pa.string())
+def _templates(decided: Decided, span: slice, lists: pa.Table, creatives: pa.Table) -> pa.Array:
+    """The template of each row of the lists, null where its person is shown nothing."""
+    actions = decided.actions
+    shown = (actions.targeted | actions.explored)[persons_of(lists, decided.people, span)]
+    template = np.full(len(shown), None, dtype=object)
+    template[shown] = creatives[c.TEMPLATE].to_pylist()
+    return pa.array(template, pa.string())
 
 
-def _where(shown: BoolArray, texts: npt.NDArray[np.str_], person: IntArray) -> pa.Array:
+def _where(shown: BoolArray, texts: npt.NDArray[np.str_]) -> pa.Array:
     """A text per row where its person is shown something, else null."""
-    return pa.array(texts[person].tolist(), pa.string(), mask=~shown[person])
+    return pa.array(texts.tolist(), pa.string(), mask=~shown)
 
 
 def _known(numbers: FloatArray) -> pa.Array:
@@ -232,4 +251,4 @@ def _known(numbers: FloatArray) -> pa.Array:
 
 
 def _constant(text: str, length: int) -> pa.Array:
-    return pa.array([text] * length, pa.string())
+    return pa.repeat(pa.scalar(text, pa.string()), length)

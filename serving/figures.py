@@ -9,24 +9,26 @@ from typing import Any, Final
 import numpy as np
 
 from features.assignment import POLICY_HOLDOUT
-from features.run import Run
+from features.run import Run, RunWriter
+from features.tables import CREATIVES
 from serving.config import CampaignConfig
-from serving.creative.assemble import creative_figures
+from serving.creative.assemble import CREATIVE_COLUMNS, creative_figures
 from serving.decisions import Decided
-from serving.lists.figures import list_figures
+from serving.lists.figures import LIST_COLUMNS, list_figures
 from training.reports.page import money, number
 
 NOT_ENFORCED_LIMITS: Final = "not_enforced"
 
 
-def score_figures(decided: Decided, config: CampaignConfig) -> dict[str, Any]:
-    """What the manifest keeps of a run, and the report shows."""
-    people, verdict, actions = decided.people, decided.verdict, decided.actions
+def score_figures(decided: Decided, config: CampaignConfig, writer: RunWriter) -> dict[str, Any]:
+    """What the manifest keeps of a run, and the report shows; the run's tables are written."""
+    people, verdict, actions = decided.people, decided.insight.verdict, decided.actions
     allocation, budget = decided.allocation, config.budget
     kept, contact = verdict.kept, actions.contact
     names = list(config.by_channel())
     used = np.bincount(actions.channel[contact], minlength=len(names)).tolist()
     low, high = decided.marginal
+    lists = decided.lists.columns(LIST_COLUMNS)
     return {
         "persons": len(people.ids),
         "eligible": int(kept.sum()),
@@ -36,7 +38,7 @@ def score_figures(decided: Decided, config: CampaignConfig) -> dict[str, Any]:
         "contacted": int(contact.sum()),
         "explored": int(actions.explored.sum()),
         "by_channel": dict(zip(names, used, strict=True)),
-        "decision_rows": decided.lists.rows.num_rows + int((~kept).sum()),
+        "decision_rows": lists.num_rows + int((~kept).sum()),
         "budget": budget.amount,
         "expected_cost": actions.expected_cost,
         "expected_margin": actions.expected_margin,
@@ -47,13 +49,15 @@ def score_figures(decided: Decided, config: CampaignConfig) -> dict[str, Any]:
         "bids_clipped": decided.bids.clipped,
         "share_reached": people.reach,
         NOT_ENFORCED_LIMITS: [asdict(limit) for limit in people.not_enforced],
-        "unknown_steps": people.steps.unknown,
-        "lists": list_figures(decided.lists.rows),
-        "creative": creative_figures(decided.creatives, config.creative, config.sequence.steps),
+        "unknown_steps": decided.steps.unknown,
+        "lists": list_figures(lists),
+        "creative": creative_figures(
+            writer.columns(CREATIVES, CREATIVE_COLUMNS), config.creative, config.sequence.steps
+        ),
         "pins_not_in_catalog": [
             pin
             for pin in config.lists.merchandising.pin
-            if pin not in set(decided.lists.shelf.item_ids.tolist())
+            if pin not in set(decided.shelf.item_ids.tolist())
         ],
     }
 

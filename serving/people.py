@@ -5,19 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from features import columns as c
 from features.arrays import BoolArray, FloatArray, TextArray
-from features.builders.person import person_features
 from features.consent import contactable
-from features.histories.histories import MICROSECONDS_PER_DAY, AsOf, microseconds
 from features.project import Project
 from features.run import Run
-from features.segments.stage import funnel_stage
-from features.steps.features import FEATURES, load_histories
 from features.steps.ingest import INGEST
 from features.steps.simulate import SIMULATE
 from features.tables import ASSIGNMENTS, CATALOG, EXPOSURES, PERSONS
@@ -26,7 +20,6 @@ from serving.contact_log import contact_log
 from serving.exports.facts import known_ids
 from serving.frequency import NotEnforced, contacts_left, not_enforced
 from serving.priority import contacts_ahead
-from serving.sequence import NextSteps, next_steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,15 +31,11 @@ class People:
         ids: shape (n,).
         consented: consent to personalised advertising, shape (n,).
         persons: the persons table, n rows.
-        history: one row per person.
-        features: the person features, n rows.
         ingested: run with the facts.
         snapshot_id: of the catalog.
-        stage: funnel stage, shape (n,).
         log: past contacts by any channel; None = there is no log.
         contacts_left: what the caps leave by channel, shape (n, n_channels).
         shared_left: what campaigns of higher priority leave of that.
-        steps: next step of the message sequence.
         not_enforced: limits that the log does not allow to apply.
         reach: share of contacts that reach their person, 0 to 1.
     """
@@ -55,15 +44,11 @@ class People:
     ids: TextArray
     consented: BoolArray
     persons: pa.Table
-    history: AsOf
-    features: pa.Table
     ingested: Run
     snapshot_id: str
-    stage: npt.NDArray[np.str_]
     log: pa.Table | None
     contacts_left: FloatArray
     shared_left: FloatArray
-    steps: NextSteps
     not_enforced: list[NotEnforced]
     reach: float
 
@@ -80,17 +65,15 @@ def load_people(project: Project, config: CampaignConfig, runs: Mapping[str, Run
     Args:
         project: whose persons.
         config: caps, logs and sequence.
-        runs: of the steps ingest, features and simulate.
+        runs: of the steps ingest and simulate.
 
     Raises:
         InputError: a send log cannot be read whole, or a campaign ahead decides for another moment.
     """
     as_of = project.config.as_of
-    histories, ingested = load_histories(runs[FEATURES]), runs[INGEST]
+    ingested = runs[INGEST]
     persons, exposures = ingested.read(PERSONS), runs[SIMULATE].read(EXPOSURES)
     ids = persons[c.PERSON_ID].to_numpy().astype(object)
-    history = histories.as_of(histories.person_rows(persons[c.PERSON_ID]), microseconds(as_of))
-    features = person_features(history)
     log = contact_log(
         exposures if config.frequency.recorded else None,
         [project.folder / name for name in config.frequency.logs],
@@ -99,30 +82,18 @@ def load_people(project: Project, config: CampaignConfig, runs: Mapping[str, Run
     channels = list(config.by_channel())
     ahead = contacts_ahead([project.folder / name for name in config.frequency.ahead], as_of=as_of)
     left = contacts_left(log, ids, channels, config.frequency, as_of=as_of)
-    ordered = np.nan_to_num(features["recency_days"].to_numpy(), nan=np.inf)
     return People(
         project=project,
         ids=ids,
         consented=contactable(persons, as_of),
         persons=persons,
-        history=history,
-        features=features,
         ingested=ingested,
         snapshot_id=ingested.read(CATALOG)[c.SNAPSHOT_ID][0].as_py(),
-        stage=funnel_stage(history, window_days=config.stage_window_days),
         log=log,
         contacts_left=left,
         shared_left=contacts_left(log, ids, channels, config.frequency, as_of=as_of, ahead=ahead)
         if ahead.num_rows
         else left,
-        steps=next_steps(
-            log,
-            ids,
-            microseconds(as_of) - ordered * MICROSECONDS_PER_DAY,
-            config.sequence.steps,
-            as_of=as_of,
-            window_days=config.sequence.window_days,
-        ),
         not_enforced=not_enforced(log, config.frequency),
         reach=_share_reached(runs[SIMULATE].read(ASSIGNMENTS), exposures),
     )

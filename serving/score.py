@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -9,12 +10,11 @@ import pyarrow as pa
 
 from features import columns as c
 from features.assignment import uniform
-from features.engines.registry import open_engine
 from features.feed_tables import ITEM_SUPPRESSIONS, LISTINGS
 from features.project import Project
 from features.provenance import file_hash
 from features.run import Run, RunWriter
-from features.steps.features import FEATURES
+from features.steps.features import FEATURES, load_histories
 from features.steps.ingest import INGEST
 from features.steps.items import stored, stored_items
 from features.steps.simulate import SIMULATE
@@ -22,7 +22,6 @@ from features.tables import (
     ASSIGNMENTS,
     CREATIVES,
     DECISIONS,
-    EVENTS,
     REVERSALS,
     WATERFALL,
 )
@@ -30,29 +29,27 @@ from serving.allocate import Allocation, Offers, allocate
 from serving.bids import bids
 from serving.candidates import Counter
 from serving.config import CampaignConfig
-from serving.creative.campaign import campaign_creatives
+from serving.creative.campaign import CampaignCreatives
 from serving.decisions import (
     Decided,
     Forecast,
-    Lists,
     assignments_table,
     decisions_table,
 )
-from serving.eligibility import person_rules
 from serving.exploration import explore
 from serving.figures import score_figures
 from serving.frequency import (
     ITEM_REST,
-    frequency_rules,
-    hours_since_last_event,
     resting_items,
 )
 from serving.holdout import assign_arms
+from serving.insight import Insight, look
 from serving.lists.merchandising import require_attributes
-from serving.lists.part import ListRequest, map_lists
+from serving.lists.part import ListRequest
 from serving.lists.shelf import build_shelf
 from serving.people import People, load_people
-from serving.waterfall import Verdict, apply_rules
+from serving.sequence import next_steps
+from serving.waterfall import Verdict
 from training.models.in_force import Champions, champions
 from training.recommenders import registry as recommenders
 from training.uplift.model import UpliftModel
@@ -76,9 +73,10 @@ def score(project: Project, config: CampaignConfig) -> Run:
 
     def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
         people = load_people(project, config, runs)
-        decided = _decide(people, models, config, writer)
-        _publish(writer, decided, config, models)
-        figures |= score_figures(decided, config)
+        with writer.scratch() as scratch:
+            decided = _decide(people, runs[FEATURES], models, config, writer.run_id, scratch)
+            _publish(writer, decided, config, models)
+            figures |= score_figures(decided, config, writer)
 
     return workspace.carry_out(
         SCORE,
@@ -99,32 +97,47 @@ def score(project: Project, config: CampaignConfig) -> Run:
 
 
 def _decide(
-    people: People, models: Champions, config: CampaignConfig, writer: RunWriter
+    people: People,
+    features: Run,
+    models: Champions,
+    config: CampaignConfig,
+    run_id: str,
+    scratch: Path,
 ) -> Decided:
-    moment = people.project.config.as_of.isoformat()
-    budget, salt = config.budget, f"{config.holdout.salt}|{moment}"
-    arms = assign_arms(people.ids, config.holdout, moment=moment)
-    verdict = _eligible(people, config, writer.run_id)
-    lists = _lists(people, verdict, models, config, writer)
-    model = models.uplift()
-    forecast = _forecast(people, model, config)
-    offers = _offers(people, forecast, verdict, config)
+    as_of = people.project.config.as_of
+    budget, salt = config.budget, f"{config.holdout.salt}|{as_of.isoformat()}"
+    arms = assign_arms(people.ids, config.holdout, moment=as_of.isoformat())
+    model, request = models.uplift(), _request(people, features, models, config)
+    insight, lists, waterfall = look(
+        people, features, model, request, config, scratch=scratch, run_id=run_id
+    )
+    forecast = _forecast(insight, config)
+    offers = _offers(people, forecast, insight.verdict, config)
     by_lot = config.exploration.share * budget.amount
     allocation = allocate(
         offers,
-        free=verdict.kept & arms.free,
+        free=insight.verdict.kept & arms.free,
         budget=budget.amount - by_lot,
         min_return=budget.min_return,
     )
     actions = explore(
         offers, allocation, arms, config.exploration, people.ids, money=by_lot, salt=salt
     )
-    creatives = campaign_creatives(people, lists.rows, actions, config, run_id=writer.run_id)
     return Decided(
         people=people,
         arms=arms,
-        verdict=verdict,
+        insight=insight,
+        steps=next_steps(
+            people.log,
+            people.ids,
+            insight.last_order,
+            config.sequence.steps,
+            as_of=as_of,
+            window_days=config.sequence.window_days,
+        ),
         lists=lists,
+        waterfall=waterfall,
+        shelf=request.counter.shelf,
         forecast=forecast,
         offers=offers,
         allocation=allocation,
@@ -132,13 +145,12 @@ def _decide(
         actions=actions,
         bids=bids(
             forecast.value,
-            people.stage,
+            insight.stage,
             actions.contact,
             config.bids,
             reach=people.reach,
             least_return=max(budget.min_return, allocation.shadow_price) or 1.0,
         ),
-        creatives=creatives,
     )
 
 
@@ -158,57 +170,24 @@ def _marginal(
     return float(low[0] * per_uplift), float(high[0] * per_uplift)
 
 
-def _eligible(people: People, config: CampaignConfig, run_id: str) -> Verdict:
-    rules = [
-        *person_rules(
-            people.persons,
-            people.consented,
-            people.history,
-            people.features["recency_days"].to_numpy(),
-            config.eligibility,
-        ),
-        *frequency_rules(
-            people.contacts_left,
-            people.shared_left,
-            hours_since_last_event(people.history),
-            people.stage,
-            config.frequency,
-            has_log=people.log is not None,
-        ),
-    ]
-    everyone = np.ones(len(people.ids), np.bool_)
-    return apply_rules(rules, level="person", run_id=run_id, among=everyone)
-
-
-def _lists(
-    people: People,
-    verdict: Verdict,
-    models: Champions,
-    config: CampaignConfig,
-    writer: RunWriter,
-) -> Lists:
-    """Items for the eligible, held out or not: a held-out person gets the list they would have been shown."""
-    project, ingested = people.project, people.ingested
-    counter = _counter(people, models, config)
-    request = ListRequest(
+def _request(
+    people: People, features: Run, models: Champions, config: CampaignConfig
+) -> ListRequest:
+    ingested = people.ingested
+    return ListRequest(
         bundle=models.recommender_bundle,
         version=models.recommender_version,
-        as_of=project.config.as_of,
-        counter=counter,
+        as_of=people.project.config.as_of,
+        counter=_counter(people, features, models, config),
         listings=stored(ingested, LISTINGS),
         where=config.listings,
         regions=people.persons.select([c.PERSON_ID, c.REGION]),
         reversals=stored(ingested, REVERSALS),
         resting=_resting(people, config),
     )
-    eligible = pa.array(people.ids[verdict.kept], pa.string())
-    with writer.scratch() as scratch, open_engine(project.config.engine, scratch=scratch) as engine:
-        events = engine.parquet(ingested.path / f"{EVENTS.name}.parquet")
-        rows, waterfall = map_lists(engine, events, eligible, request, run_id=writer.run_id)
-    return Lists(rows, waterfall, counter.shelf)
 
 
-def _counter(people: People, models: Champions, config: CampaignConfig) -> Counter:
+def _counter(people: People, features: Run, models: Champions, config: CampaignConfig) -> Counter:
     items = stored_items(people.ingested)
     source = str(people.project.folder / "campaign.yaml")
     require_attributes(config.lists, items.column_names, source=source)
@@ -217,7 +196,7 @@ def _counter(people: People, models: Champions, config: CampaignConfig) -> Count
         items.select(config.lists.attributes(items.column_names)),
         popular=recommenders.load(models.recommender_bundle).popular_ids,
         category_levels=config.lists.fallback.category_levels,
-        touched=people.history.histories.item_ids,
+        touched=load_histories(features).item_ids,
         suppressed=None if held_back is None else held_back[c.ITEM_ID],
     )
     return Counter(
@@ -234,16 +213,15 @@ def _resting(people: People, config: CampaignConfig) -> pa.Table | None:
     return resting_items(people.log, rest, as_of=people.project.config.as_of)
 
 
-def _forecast(people: People, model: UpliftModel, config: CampaignConfig) -> Forecast:
+def _forecast(insight: Insight, config: CampaignConfig) -> Forecast:
     """Expected incremental margin: uplift in conversion x the person's mean order value x margin rate.
 
     A person without an order in 91 days gets the median order value of the others.
     """
-    uplift = model.predict(people.features)
-    order_value = people.features["order_value"].to_numpy()
+    order_value = insight.order_value
     typical = float(np.nanmedian(order_value)) if np.isfinite(order_value).any() else 0.0
-    value = uplift * np.nan_to_num(order_value, nan=typical) * config.margin_rate
-    return Forecast(uplift, model.predict_control(people.features), value)
+    value = insight.uplift * np.nan_to_num(order_value, nan=typical) * config.margin_rate
+    return Forecast(insight.uplift, insight.base_outcome, value)
 
 
 def _offers(people: People, forecast: Forecast, verdict: Verdict, config: CampaignConfig) -> Offers:
@@ -261,11 +239,24 @@ def _offers(people: People, forecast: Forecast, verdict: Verdict, config: Campai
 def _publish(
     writer: RunWriter, decided: Decided, config: CampaignConfig, models: Champions
 ) -> None:
-    decisions = writer.table(
-        decisions_table(decided, config, models, writer.run_id), DECISIONS, source=SCORE
-    )
-    waterfall = pa.concat_tables([decided.verdict.table, decided.lists.waterfall])
+    waterfall = pa.concat_tables([decided.insight.verdict.table, decided.waterfall])
     writer.table(waterfall, WATERFALL, source=SCORE)
     writer.table(assignments_table(decided, config), ASSIGNMENTS, source=SCORE)
-    writer.table(decided.creatives, CREATIVES, source=SCORE)
-    writer.csv("decisions.csv", decisions)
+    creatives = CampaignCreatives(
+        decided.people,
+        decided.insight.stage,
+        decided.steps.step,
+        decided.actions,
+        config,
+        run_id=writer.run_id,
+    )
+    with (
+        writer.growing(DECISIONS, source=SCORE, csv=True) as add_decisions,
+        writer.growing(CREATIVES, source=SCORE) as add_creatives,
+    ):
+        for span, rows in decided.lists:
+            shown = creatives.of(rows, span)
+            add_creatives(shown)
+            add_decisions(
+                decisions_table(decided, span, rows, shown, config, models, writer.run_id)
+            )

@@ -45,6 +45,17 @@ class Verdict:
         return kept
 
 
+def joined(parts: Sequence[Verdict]) -> Verdict:
+    """The verdicts of parts, under the same rules, as one."""
+    first = parts[0].table
+    counts = {
+        name: sum(part.table[name].to_numpy() for part in parts)
+        for name in (c.COUNT_IN, c.COUNT_REMOVED, c.COUNT_LEFT)
+    }
+    table = pa.table({name: counts.get(name, first[name]) for name in first.column_names})
+    return Verdict(np.concatenate([part.rule for part in parts]), table)
+
+
 def apply_rules(rules: Sequence[Rule], *, level: str, run_id: str, among: BoolArray) -> Verdict:
     """Apply rules in order; an element counts for the first rule that removes it.
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 
 from features import columns as c
@@ -27,6 +28,7 @@ from features.quality.segment_size import (
 from features.run import Run, RunWriter, read_arrays, read_parquet
 from features.steps.ingest import INGEST, QUALITY, facts_config
 from features.tables import EVENTS, IDENTITIES, PERSONS, REVERSALS
+from features.training_sets.parts import slice_persons
 
 FEATURES: Final = "features"
 
@@ -123,3 +125,21 @@ def load_histories(run: Run) -> Histories:
         for name in _ID_MAPS
     }
     return Histories.from_arrays(read_arrays(run.path / _HISTORIES), **ids)
+
+
+def read_histories(run: Run, whole: Histories, first: int, last: int) -> Histories:
+    """The persons `first:last` of a features run in memory; nothing of the others stays there.
+
+    Args:
+        run: of the step.
+        whole: its memory-mapped histories.
+        first: row number of the first person.
+        last: that after the last one.
+    """
+    ids = {name: getattr(whole, name) for name in _ID_MAPS}
+    mapped = Histories.from_arrays(read_arrays(run.path / _HISTORIES), **ids)
+    part = slice_persons(mapped, first, last)
+    return Histories.from_arrays(
+        {name: np.array(array) for name, array in part.arrays().items()},
+        **{name: getattr(part, name) for name in _ID_MAPS},
+    )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from features import columns as c
 from features.tables import CREATIVES
@@ -22,6 +23,14 @@ DEFAULT: Final = "default"
 """Name of the creative that is the message of the stage and nothing else."""
 
 _MISSING: Final = "missing_"
+_OWN: Final = {
+    c.PERSON_ID: pa.string(), c.RANK: pa.int64(), c.ITEM_ID: pa.string(), c.GHOST: pa.bool_(), c.CHANNEL: pa.string(),
+    c.STAGE: pa.string(), c.STEP: pa.string(),
+}  # fmt: skip
+"""Columns that are told for each text wanted."""
+
+CREATIVE_COLUMNS: Final = (c.TEMPLATE, c.BLOCKED, c.FALLBACKS)
+"""What `creative_figures` looks at."""
 
 
 class Filled(NamedTuple):
@@ -53,6 +62,19 @@ class Shown:
     message: str
 
 
+class _Text(NamedTuple):
+    """What a person is shown of an item, whoever it is: the cells of the creatives table that hang on neither person nor place."""
+
+    template: str
+    headline: str
+    body: str
+    link: str | None
+    image_link: str | None
+    price_text: str | None
+    fallbacks: str
+    blocked: str
+
+
 def assemble(
     wanted: Sequence[Shown],
     facts: Mapping[str, ItemFacts],
@@ -62,6 +84,7 @@ def assemble(
     shown: Mapping[str, Mapping[str, int]],
     run_id: str,
     snapshot_id: str,
+    filled: dict[tuple[str, str | None], Filled] | None = None,
 ) -> pa.Table:
     """The creatives table, one row per wanted text.
 
@@ -73,46 +96,72 @@ def assemble(
         shown: when each template was last shown to a person.
         run_id: of the decisions.
         snapshot_id: of the items.
+        filled: templates filled before from the same facts and config, by template and item; new ones are added.
 
     Invariants: a row depends on its person, item and log alone; every headline passes the guards, or is the message of the
         stage.
     """
-    filled: dict[tuple[str, str | None], Filled] = {}
-    rows = []
+    filled = {} if filled is None else filled
+    place: dict[tuple[Any, ...], int] = {}
+    texts: list[_Text] = []
+    index = []
     for text in wanted:
-        order = ordered_templates(
-            config.templates,
-            stage=text.stage,
-            channel=text.channel,
-            step=text.step,
-            steps=steps,
-            shown=shown.get(text.person_id, {}),
-        )
-        item = NO_ITEM if text.item_id is None else facts[text.item_id]
-        used, blocked = _first_usable(order, text.item_id, item, config, filled)
-        name, found = used or (DEFAULT, Filled(clean_text(text.message), "", (), None))
-        rows.append(
-            {
-                c.RUN_ID: run_id,
-                c.PERSON_ID: text.person_id,
-                c.RANK: text.rank,
-                c.ITEM_ID: text.item_id,
-                c.GHOST: text.ghost,
-                c.CHANNEL: text.channel,
-                c.STAGE: text.stage,
-                c.STEP: text.step,
-                c.TEMPLATE: name,
-                c.HEADLINE: found.headline,
-                c.BODY: found.body,
-                c.LINK: item.link,
-                c.IMAGE_LINK: item.image_link,
-                c.PRICE_TEXT: item.texts.get(c.PRICE),
-                c.FALLBACKS: ";".join(found.fallbacks),
-                c.BLOCKED: ";".join(blocked),
-                c.SNAPSHOT_ID: snapshot_id,
-            }
-        )
-    return pa.Table.from_pylist(rows, schema=CREATIVES.schema)
+        past = shown.get(text.person_id, {})
+        key = (text.item_id, text.channel, text.stage, text.step, text.message, *past.items())
+        if key not in place:
+            place[key] = len(texts)
+            texts.append(_text_of(text, past, facts, config, steps, filled))
+        index.append(place[key])
+    own = {
+        name: pa.array([getattr(text, name) for text in wanted], type_)
+        for name, type_ in _OWN.items()
+    }
+    count = len(wanted)
+    alike = pa.table(
+        [pa.array(column, pa.string()) for column in zip(*texts, strict=True)]
+        or [[]] * len(_Text._fields),
+        names=list(_Text._fields),
+    ).take(pa.array(index, pa.int64()))
+    same = {
+        name: pa.repeat(pa.scalar(value, pa.string()), count)
+        for name, value in ((c.RUN_ID, run_id), (c.SNAPSHOT_ID, snapshot_id))
+    }
+    columns = {**own, **same, **{name: alike[name] for name in _Text._fields}}
+    return pa.table(
+        [columns[field.name].cast(field.type) for field in CREATIVES.schema],
+        schema=CREATIVES.schema,
+    )
+
+
+def _text_of(
+    text: Shown,
+    past: Mapping[str, int],
+    facts: Mapping[str, ItemFacts],
+    config: CreativeConfig,
+    steps: Sequence[str],
+    filled: dict[tuple[str, str | None], Filled],
+) -> _Text:
+    order = ordered_templates(
+        config.templates,
+        stage=text.stage,
+        channel=text.channel,
+        step=text.step,
+        steps=steps,
+        shown=past,
+    )
+    item = NO_ITEM if text.item_id is None else facts[text.item_id]
+    used, blocked = _first_usable(order, text.item_id, item, config, filled)
+    name, found = used or (DEFAULT, Filled(clean_text(text.message), "", (), None))
+    return _Text(
+        template=name,
+        headline=found.headline,
+        body=found.body,
+        link=item.link,
+        image_link=item.image_link,
+        price_text=item.texts.get(c.PRICE),
+        fallbacks=";".join(found.fallbacks),
+        blocked=";".join(blocked),
+    )
 
 
 def _first_usable(
@@ -151,16 +200,10 @@ def creative_figures(
     creatives: pa.Table, config: CreativeConfig, steps: Sequence[str]
 ) -> dict[str, Any]:
     """How often each template was used, what was blocked and filled by a fallback, and what somebody should look at."""
-    blocked = Counter(
-        reason
-        for codes in creatives[c.BLOCKED].to_pylist()
-        for reason in codes.split(";")
-        if reason
+    blocked, fallbacks = (
+        _counted(creatives[name], split=True) for name in (c.BLOCKED, c.FALLBACKS)
     )
-    fallbacks = Counter(
-        slot for slots in creatives[c.FALLBACKS].to_pylist() for slot in slots.split(";") if slot
-    )
-    used = Counter(creatives[c.TEMPLATE].to_pylist())
+    used = _counted(creatives[c.TEMPLATE], split=False)
     per_step = Counter(template.step for template in config.templates)
     warnings = [
         f"step '{step}' has one template: nothing to rotate"
@@ -181,3 +224,13 @@ def creative_figures(
         "fallbacks": dict(sorted(fallbacks.items())),
         "warnings": warnings,
     }
+
+
+def _counted(texts: pa.ChunkedArray, *, split: bool) -> Counter[str]:
+    """How often each text stands there, or each code of texts that hold several."""
+    counts: Counter[str] = Counter()
+    for row in pc.value_counts(texts).to_pylist():
+        codes = row["values"].split(";") if split else [row["values"]]
+        for code in filter(None, codes):
+            counts[code] += row["counts"]
+    return counts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -10,12 +10,17 @@ import pyarrow.compute as pc
 
 from features import columns as c
 
+LIST_COLUMNS: Final = (
+    c.RANK, c.LEVEL, c.RECO_KIND, c.COLD_START, c.RELEVANCE_LOST, c.GAIN_LOST,
+)  # fmt: skip
+"""What `list_figures` looks at."""
+
 
 def list_figures(rows: pa.Table) -> dict[str, Any]:
     """What became of lists, in a few figures.
 
     Args:
-        rows: a recommendations table.
+        rows: `LIST_COLUMNS` of a recommendations table.
 
     Returns:
         Rows per level and per kind, and what merchandising and diversity cost: the mean per person of scores lost and of

@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features import columns as c
-from features.arrays import BoolArray
+from features.arrays import BoolArray, IntArray, TextArray
 from features.catalog.listings import ListingsConfig
 from features.contracts import check
 from features.engines.base import Broadcast, Engine
 from features.histories.event_columns import COLUMNS
-from features.histories.histories import Histories
+from features.histories.histories import AsOf, Histories
 from features.tables import RECOMMENDATIONS
 from serving.candidates import ChosenItems, Counter, choose_items
 from serving.eligibility import item_rule_names
@@ -27,9 +27,12 @@ from serving.lists.past import Pairs
 from serving.lists.rows import list_rows
 from serving.waterfall import waterfall_table
 from training.recommenders import registry as recommenders
+from training.recommenders.base import Recommender
 
-_REMOVED: Final = "removed"
-_SCHEMA: Final = pa.schema([*RECOMMENDATIONS.schema, pa.field(_REMOVED, pa.list_(pa.int64()))])
+REMOVED: Final = "removed"
+"""Column beside a list: what `removed_from` counts."""
+
+_SCHEMA: Final = pa.schema([*RECOMMENDATIONS.schema, pa.field(REMOVED, pa.list_(pa.int64()))])
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,14 +96,23 @@ def map_lists(
     function = partial(lists_of, request=engine.broadcast(request))
     found = engine.collect(engine.map_persons(needed, function, _SCHEMA))
     found = found.sort_by([(c.PERSON_ID, "ascending"), (c.RANK, "ascending")])
-    counted = pc.list_flatten(found[_REMOVED].drop_null()).to_numpy()
-    names = request.rules()
-    totals = counted.reshape(-1, len(names) + 2).sum(axis=0).tolist()
-    waterfall = waterfall_table(
+    lists = check(found.drop_columns(REMOVED), RECOMMENDATIONS, source="lists")
+    return lists, item_waterfall(removed_from(found, request), request, run_id=run_id)
+
+
+def removed_from(rows: pa.Table, request: ListRequest) -> IntArray:
+    """Candidates of all lists together, those left, and those each rule removed; adds up over parts of the persons."""
+    counted = pc.list_flatten(rows[REMOVED].drop_null()).to_numpy()
+    total: IntArray = counted.reshape(-1, len(request.rules()) + 2).sum(axis=0)
+    return total
+
+
+def item_waterfall(removed: IntArray, request: ListRequest, *, run_id: str) -> pa.Table:
+    """The item waterfall of everybody, from what `removed_from` counted."""
+    names, totals = request.rules(), removed.tolist()
+    return waterfall_table(
         names, totals[2:], level="item", run_id=run_id, count_in=totals[0], left=totals[1]
     )
-    lists = check(found.drop_columns(_REMOVED), RECOMMENDATIONS, source="lists")
-    return lists, waterfall
 
 
 def lists_of(events: pa.Table, *, request: Broadcast) -> pa.Table:
@@ -112,40 +124,52 @@ def lists_of(events: pa.Table, *, request: Broadcast) -> pa.Table:
     """
     asked: ListRequest = request.value
     histories = Histories.from_events(events, asked.reversals)
-    near = _near(histories, asked)
     model = recommenders.load(asked.bundle)
+    return lists_for(model, histories.everyone(asked.as_of), histories.person_ids, asked)
+
+
+def lists_for(
+    model: Recommender[Any], history: AsOf, person_ids: TextArray, asked: ListRequest
+) -> pa.Table:
+    """The same of n rows of histories in memory, in their order.
+
+    Args:
+        model: that of the bundle.
+        history: n rows.
+        person_ids: whose, shape (n,).
+        asked: what is asked.
+    """
+    persons = pa.array(person_ids, pa.string())
     chosen = choose_items(
         model,
-        histories.everyone(asked.as_of),
+        history,
         asked.counter,
-        near=near,
+        near=_near(persons, asked),
         run_id=asked.version,
-        resting=_resting(histories, asked),
+        resting=_resting(persons, asked),
     )
     names = asked.rules()
     rows = list_rows(
         chosen,
-        histories.person_ids,
+        person_ids,
         filters=";".join(names),
         recommender=model.kind,
         version=asked.version,
     )
-    return rows.append_column(_SCHEMA.field(_REMOVED), _removed(chosen, names, rows))
+    return rows.append_column(_SCHEMA.field(REMOVED), _removed(chosen, names, rows))
 
 
-def _near(histories: Histories, asked: ListRequest) -> Near:
+def _near(persons: pa.Array, asked: ListRequest) -> Near:
     shelf = asked.counter.shelf
     if asked.listings is None or asked.where is None or asked.regions is None:
-        return Near.everything(shelf, histories.n_persons)
-    persons = pa.array(histories.person_ids, pa.string())
+        return Near.everything(shelf, len(persons))
     place = pc.index_in(persons, value_set=asked.regions[c.PERSON_ID])
     return Near.of(shelf, asked.listings, asked.regions[c.REGION].take(place), asked.where)
 
 
-def _resting(histories: Histories, asked: ListRequest) -> Pairs | None:
+def _resting(persons: pa.Array, asked: ListRequest) -> Pairs | None:
     if asked.resting is None:
         return None
-    persons = pa.array(histories.person_ids, pa.string())
     row = pc.index_in(asked.resting[c.PERSON_ID], value_set=persons)
     here = asked.resting.filter(pc.is_valid(row))
     item = asked.counter.shelf.codes(here[c.ITEM_ID].to_numpy().astype(object))

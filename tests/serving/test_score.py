@@ -143,11 +143,12 @@ def test_value_and_cost_are_uplift_times_order_times_margin_and_price_times_reac
 
 
 def test_an_unknown_order_value_is_the_median_of_the_known(campaign):
-    people = SimpleNamespace(features=pa.table({"order_value": [10.0, np.nan, 30.0, 80.0]}))
-    model = SimpleNamespace(
-        predict=lambda _: np.array([0.1, 0.1, 0.1, -0.1]), predict_control=lambda _: np.zeros(4)
+    insight = SimpleNamespace(
+        order_value=np.array([10.0, np.nan, 30.0, 80.0]),
+        uplift=np.array([0.1, 0.1, 0.1, -0.1]),
+        base_outcome=np.zeros(4),
     )
-    found = _forecast(people, model, campaign)
+    found = _forecast(insight, campaign)
     rate = campaign.margin_rate
     np.testing.assert_allclose(found.value, [1 * rate, 3 * rate, 3 * rate, -8 * rate])
 
