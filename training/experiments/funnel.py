@@ -13,6 +13,7 @@ from features.arrays import BoolArray, FloatArray
 from features.config import BaseConfig
 from training.experiments.effects import ContrastRows
 from training.experiments.lift import LiftEstimate
+from training.experiments.shrinkage import shrink
 from training.metrics.estimates import Z
 
 MINIMUM_ROWS: Final = 30
@@ -47,7 +48,7 @@ class FunnelCell:
         n_rows: of both arms.
         lift: None with fewer than `MINIMUM_ROWS` rows in an arm.
         shrunken, shrunken_low, shrunken_high: the effect after moving it towards the mean of all cells, as far as its noise
-            asks for, with its 95 % interval; NaN without a lift.
+            asks for, with its 95 % interval, right on average over cells; as it is with fewer than four cells; NaN without a lift.
     """
 
     treated: str
@@ -113,14 +114,14 @@ def funnel_cells(
 
     whole = [cell(level, "all", levels == level) for level in order]
     if frequency is None:
-        return shrink(whole)
+        return _shrunken(whole)
     bucket, names = buckets(frequency, config.at_least)
     cells = [
         cell(level, name, (levels == level) & (bucket == place))
         for level in order
         for place, name in enumerate(names)
     ]
-    return [*shrink(whole), *shrink(cells)]
+    return [*_shrunken(whole), *_shrunken(cells)]
 
 
 def buckets(frequency: FloatArray, at_least: Sequence[int]) -> tuple[np.ndarray, list[str]]:
@@ -138,51 +139,25 @@ def buckets(frequency: FloatArray, at_least: Sequence[int]) -> tuple[np.ndarray,
     return np.searchsorted(np.asarray(at_least[1:]), frequency, side="right"), names
 
 
-def shrink(cells: Sequence[FunnelCell]) -> list[FunnelCell]:
-    """Effects moved towards their mean: b* = m + (b - m) t / (t + se^2), t the variance between cells beyond noise.
-
-    Where cells differ no more than noise would make them, t is 0 and all get the mean. The interval holds the noise of the
-    cell and of the mean, not of t.
-
-    Source: DerSimonian and Laird (1986) for t; Morris (1983), parametric empirical Bayes.
-    """
+def _shrunken(cells: Sequence[FunnelCell]) -> list[FunnelCell]:
+    """The cells with their effects moved towards their mean."""
     known = [
-        place for place, cell in enumerate(cells) if cell.lift is not None and cell.lift.se > 0
+        (place, cell.lift)
+        for place, cell in enumerate(cells)
+        if cell.lift is not None and cell.lift.se > 0
     ]
-    if not known:
-        return list(cells)
-    lifts = [cell.lift for cell in cells if cell.lift is not None and cell.lift.se > 0]
-    effect = np.array([lift.effect for lift in lifts])
-    noise = np.array([lift.se for lift in lifts]) ** 2
-    between = between_variance(effect, noise)
-    weight = 1 / (between + noise)
-    mean, mean_variance = float(weight @ effect / weight.sum()), float(1 / weight.sum())
-    kept = between / (between + noise)
-    moved = mean + kept * (effect - mean)
-    spread = np.sqrt(kept * noise + (1 - kept) ** 2 * mean_variance)
     found = list(cells)
-    for place, value, sd in zip(known, moved, spread, strict=True):
+    effect = np.array([lift.effect for _, lift in known], np.float64)
+    noise = np.array([lift.se**2 for _, lift in known], np.float64)
+    moved = shrink(effect, noise)
+    for (place, _), value, se in zip(known, *moved, strict=True):
         found[place] = replace(
             cells[place],
             shrunken=float(value),
-            shrunken_low=float(value - Z * sd),
-            shrunken_high=float(value + Z * sd),
+            shrunken_low=float(value - Z * se),
+            shrunken_high=float(value + Z * se),
         )
     return found
-
-
-def between_variance(effect: FloatArray, noise: FloatArray) -> float:
-    """Variance of the true effects by the method of moments, never below 0.
-
-    Args:
-        effect: shape (n_cells,).
-        noise: their squared standard errors, shape (n_cells,).
-    """
-    weight = 1 / noise
-    mean = weight @ effect / weight.sum()
-    excess = weight @ (effect - mean) ** 2 - (len(effect) - 1)
-    scale = weight.sum() - (weight**2).sum() / weight.sum()
-    return float(max(0.0, excess / scale)) if scale > 0 else 0.0
 
 
 def reach(arm: str, frequency: FloatArray, at_least: Sequence[int]) -> Reach:
