@@ -11,14 +11,9 @@ from features.config import BaseConfig
 from features.simulate.store.config import StoreConfig
 from features.simulate.store.knowledge import WEEK
 from features.simulate.store.world_config import WorldConfig
-from serving.config import EligibilityConfig, FrequencyConfig
+from serving.config import EligibilityConfig, FrequencyConfig, TimingConfig
 from training.uplift.base_models.boosted import BoostedConfig
 from training.uplift.base_models.linear import LinearConfig
-from training.uplift.learners.auto import AutoConfig
-from training.uplift.learners.dr_learner import DrLearnerConfig
-from training.uplift.learners.registry import UpliftLearnerConfig
-from training.uplift.learners.s_learner import SLearnerConfig
-from training.uplift.learners.t_learner import TLearnerConfig
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -38,12 +33,16 @@ class DesignConfig(BaseConfig):
     holdout_share: Share = 0.1
     """Probability that a person whom the policy chose is not contacted this week: drawn anew each week, recorded."""
 
-    explore_share: Share = 0.04
+    explore_share: Share = 0.02
     """Share of the persons about whom a lot decides instead of the policy, drawn anew each week; their contacts are paid
     from the same budget. The oracle and whoever contacts nobody do without."""
 
     explored_share: Share = 0.2
     """Probability of a contact of these persons."""
+
+    relevant_share: Share = 0.5
+    """Share of the pilot and of exploration in which the item is the one that `ours` would show; the others get a random one
+    of their candidates."""
 
     @model_validator(mode="after")
     def _check_budget(self) -> Self:
@@ -58,22 +57,17 @@ class LearningConfig(BaseConfig):
     every_weeks: int = Field(default=6, ge=1)
     """Uplift is learned again after so many weeks, from all the policy's own decisions so far."""
 
-    uplift: UpliftLearnerConfig = AutoConfig(
-        candidates=(
-            SLearnerConfig(base=LinearConfig(penalty=300)),
-            TLearnerConfig(base=LinearConfig(penalty=100)),
-            DrLearnerConfig(
-                base=LinearConfig(penalty=100), effect=LinearConfig(penalty=1_000), n_folds=3
-            ),
-        ),
-        outcome=LinearConfig(penalty=100),
-        n_folds=3,
-        n_jobs=1,
-    )
-    """Linear models: effects are so small beside the noise of orders that trees learn the noise."""
+    sales: LinearConfig = LinearConfig(penalty=100)
+    """Model of what contacts sell. Linear: effects are so small beside the noise of orders that trees learn the noise."""
 
-    outcomes: BoostedConfig = BoostedConfig(n_trees=100, n_leaves=15, learning_rate=0.1, n_jobs=1)
-    """Model of orders and of what people look at, for propensity and relevance."""
+    loss_prior: float = Field(default=0.2, gt=0)
+    """Standard deviation of the share of orders that contacts cost frequent visitors, expected before anything is known."""
+
+    n_folds: int = Field(default=3, ge=2)
+    """Folds of the models of what is ordered without and with contact."""
+
+    outcomes: BoostedConfig = BoostedConfig(n_trees=60, n_leaves=15, learning_rate=0.1, n_jobs=1)
+    """Models of what is ordered and looked at, for uplift, propensity and relevance."""
 
     snapshots: int = Field(default=3, ge=1)
     """Weeks before the pilot that relevance and propensity learn from."""
@@ -97,6 +91,10 @@ class ProofConfig(BaseConfig):
     world: WorldConfig
     design: DesignConfig = DesignConfig()
     learning: LearningConfig = LearningConfig()
+    timing: TimingConfig = TimingConfig(start_hours=24)
+    """When `ours`, whole or in part, may contact whoever has a cart: a contact within the hour harms, after a day it helps
+    (Li, Luo, Lu, Moriguchi, 2021)."""
+
     eligibility: EligibilityConfig = EligibilityConfig()
     frequency: FrequencyConfig = FrequencyConfig(max_contacts=4)
 

@@ -22,7 +22,8 @@ class Decided:
         treated: contacted.
         probability: of being contacted.
         chosen: the policy wanted the contact, and the lot only held some out; otherwise pilot or exploration.
-        ordered: 1 = there was an order in the week after, contact or not.
+        sold: 1 = the item that was or would have been shown was ordered in the week after, contact or not.
+        others: 1 = anything else was.
         worth: margin of the item that was or would have been shown, as feed and books tell it.
         margin: money earned in the week after, contact or not.
         cost: money paid for impressions.
@@ -36,7 +37,8 @@ class Decided:
     treated: BoolArray
     probability: FloatArray
     chosen: BoolArray
-    ordered: FloatArray
+    sold: FloatArray
+    others: FloatArray
     worth: FloatArray
     margin: FloatArray
     cost: FloatArray

@@ -7,10 +7,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from features.errors import InputError
 from serving.proof.decided import Decided
-from training.experiments.lift import estimate_lift
-from training.metrics.policy import policy_value
+from serving.proof.intervals import by_unit, difference, skewed_interval
 from training.uplift.base import TrialRows
 from training.uplift.base_models.linear import LinearConfig
 from training.uplift.doubly_robust import doubly_robust_scores
@@ -20,6 +18,7 @@ DOUBLY_ROBUST: Final = "doubly robust"
 
 _OUTCOME: Final = LinearConfig(penalty=100)
 _FOLDS: Final = 3
+_LEAST: Final = 2  # rows of an arm that a variance needs
 
 
 class Judged(NamedTuple):
@@ -49,8 +48,8 @@ def judge(decided: Decided, *, seed: int) -> list[Judged]:
     """Estimates from the persons whom a policy chose, some of whom were held out by lot; empty where it chose nobody.
 
     The outcome is the margin of the week less the money paid for impressions. `HOLDOUT` is the difference of the arms'
-    means, `DOUBLY_ROBUST` the mean of cross-fitted scores with a linear outcome model. Over all weeks a person is one unit,
-    however often chosen.
+    means, `DOUBLY_ROBUST` the mean of cross-fitted scores with a linear outcome model; intervals allow for skewness. Over all
+    weeks a person is one unit, however often chosen. A week with fewer than two persons in an arm has no estimate.
 
     Args:
         decided: of one policy.
@@ -78,14 +77,16 @@ def judge(decided: Decided, *, seed: int) -> list[Judged]:
         of = np.ones(len(profit), np.bool_) if week < 0 else rows.moment == week
         part = rows.where(of)
         exact = float((part.effect - part.price).mean())
-        clusters = part.person if week < 0 else None
-        try:
-            lift = estimate_lift(profit[of], part.treated, clusters=clusters)
-            found.append(Judged(HOLDOUT, week, lift.effect, lift.low, lift.high, exact))
-        except InputError:
-            continue  # nobody was held out
-        value = policy_value(scores[of], np.ones(of.sum()), cost=0.0, clusters=clusters)
-        found.append(Judged(DOUBLY_ROBUST, week, value.value, value.low, value.high, exact))
+        if min(part.treated.sum(), (~part.treated).sum()) < _LEAST:
+            continue
+        mean = float(scores[of].mean())
+        estimates = {
+            HOLDOUT: difference(profit[of], part.treated),
+            DOUBLY_ROBUST: (mean, (scores[of] - mean) / of.sum()),
+        }
+        for method, (value, influence) in estimates.items():
+            low, high = skewed_interval(value, by_unit(influence, part.person))
+            found.append(Judged(method, week, value, low, high, exact))
     return found
 
 

@@ -7,13 +7,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from features.provenance import content_hash
+from features.provenance import code_version, content_hash
 from serving.proof.config import ProofConfig
 from serving.proof.estimates import Judged, judge
 from serving.proof.season import Season
 from serving.proof.stage import Stage
 
 FILE: Final = "pieces.jsonl"
+_LAYER: Final = "serving"
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Piece:
     """What one policy did in one store.
 
     Attributes:
-        key: of the config; pieces of another config do not count.
+        key: of config and code; pieces of others do not count.
         seed, policy: which.
         profit, spend, contacts, harmful: exact expected values per week after the pilot.
         judged: estimates.
@@ -52,8 +53,10 @@ def make_piece(stage: Stage, policy: str, season: Season) -> Piece:
 
 
 def piece_key(config: ProofConfig) -> str:
-    """Names everything a piece depends on but the code."""
-    return content_hash(config.model_dump_json(exclude={"folder", "seeds"}).encode())
+    """Names everything a piece depends on: the config, and the code of all floors."""
+    return content_hash(
+        f"{code_version(_LAYER)} {config.model_dump_json(exclude={'folder', 'seeds'})}".encode()
+    )
 
 
 def append_piece(path: Path, piece: Piece) -> None:
@@ -64,7 +67,7 @@ def append_piece(path: Path, piece: Piece) -> None:
 
 
 def read_pieces(path: Path, key: str) -> list[Piece]:
-    """The pieces of a config; none where there is no file."""
+    """The pieces of a key; none where there is no file."""
     if not path.is_file():
         return []
     found = []

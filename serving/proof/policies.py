@@ -11,7 +11,7 @@ import numpy as np
 from features.arrays import BoolArray, FloatArray, IntArray
 from features.histories.histories import NO_CODE
 from features.simulate.store.policy import best_contacts, effects
-from serving.proof.sight import CART, LAST_VIEWED, LIKED
+from serving.proof.sight import CART, LAST_VIEWED, LIKED, Sight
 from serving.proof.stage import Stage, View
 from serving.proof.uplift import Earnings, row_features
 
@@ -108,21 +108,34 @@ def _buyers_by_rfm(moment: Moment) -> Wanted:
 
 
 def _likeliest_buyers(moment: Moment) -> Wanted:
-    return _of(moment, moment.view.order, _relevant(moment.view))
+    return _of(moment, moment.view.order, relevant_place(moment.view))
 
 
 def _best_matches(moment: Moment) -> Wanted:
     """Whoever is likeliest to take up what they want most, with that item."""
-    place = _relevant(moment.view)
-    return _of(moment, moment.view.uptake[np.arange(len(place)), place], place)
+    place = relevant_place(moment.view)
+    uptake = moment.view.uptake[np.arange(len(place)), place]
+    return _of(moment, np.where(_too_early(moment), np.nan, uptake), place)
 
 
 def _of(moment: Moment, value: FloatArray, place: IntArray) -> Wanted:
     items = moment.view.sight.items
-    shown = items[np.arange(len(items)), place]
-    # who has nothing at this place is shown the best seller of the category they like best
-    spare = np.where(shown == NO_CODE, items.shape[1] - LIKED, place)
+    spare = _or_best_seller(moment.view.sight, place)
     return Wanted(value, items[np.arange(len(items)), spare], spare)
+
+
+def _or_best_seller(sight: Sight, place: IntArray) -> IntArray:
+    """Who has nothing at a place is shown the best seller of the category they like best."""
+    items = sight.items
+    empty = items[np.arange(len(items)), place] == NO_CODE
+    return np.where(empty, items.shape[1] - LIKED, place)
+
+
+def _too_early(moment: Moment) -> BoolArray:
+    """Whose cart is too fresh for `ours`."""
+    hours = moment.view.sight.column("cart_hours")
+    fresh: BoolArray = hours < moment.stage.config.timing.start_hours
+    return fresh
 
 
 def _popular(moment: Moment, value: FloatArray) -> Wanted:
@@ -153,25 +166,26 @@ def _uplift_only(moment: Moment) -> Wanted:
 
 def _ours(moment: Moment) -> Wanted:
     """What each person wants most, to whom it is expected to earn most, if it earns more than it costs."""
-    place = _relevant(moment.view)
+    place = relevant_place(moment.view)
     found = _of(moment, np.zeros(len(place)), place)
     return found._replace(value=_expected(moment, found.place, found.items))
 
 
-def _relevant(view: View) -> IntArray:
-    """What lies in the cart, else what suits the category that is liked most; shape (n,)."""
+def relevant_place(view: View) -> IntArray:
+    """Place of what lies in the cart, else of what suits the category that is liked most; shape (n,)."""
     in_cart = view.sight.items[:, CART] != NO_CODE
-    return np.where(in_cart, CART, view.liking.argmax(axis=1))
+    place = np.where(in_cart, CART, view.liking.argmax(axis=1))
+    return _or_best_seller(view.sight, place)
 
 
 def _expected(moment: Moment, place: IntArray, items: IntArray) -> FloatArray:
     shelf = moment.stage.knowledge.shelf
     view = moment.view
     found = np.full(len(place), np.nan)
-    rows = np.flatnonzero(moment.eligible)
+    rows = np.flatnonzero(moment.eligible & ~_too_early(moment))
     features = row_features(view, moment.contacts, rows, place[rows])
     worth = (shelf.price - shelf.cost)[items[rows]]
-    found[rows] = moment.learned().expected(features, worth)
+    found[rows] = moment.learned().expected(features, worth, view.order[rows])
     return found
 
 

@@ -13,7 +13,7 @@ from serving.proof.config import ProofConfig
 from serving.proof.page import proof_page
 from serving.proof.pieces import FILE, Piece, append_piece, make_piece, piece_key, read_pieces
 from serving.proof.policies import POLICIES
-from serving.proof.season import run_season
+from serving.proof.season import run_pilot, run_season
 from serving.proof.stage import build_stage
 from serving.proof.table import goals, markdown, table
 
@@ -41,8 +41,9 @@ def prove(config: ProofConfig, *, folder: Path, tell: Callable[[str], None]) -> 
         if not missing:
             continue
         stage = build_stage(config, seed=seed)
+        pilot = run_pilot(stage)
         for policy in missing:
-            piece = make_piece(stage, policy, run_season(stage, policy))
+            piece = make_piece(stage, policy, run_season(stage, policy, pilot))
             append_piece(path, piece)
             tell(f"store {seed} of {config.seeds}: {policy}: {sum(piece.profit):,.0f}")
     pieces = [piece for piece in read_pieces(path, key) if piece.seed <= config.seeds]

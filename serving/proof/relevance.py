@@ -9,11 +9,11 @@ from typing import Final
 import numpy as np
 
 from features.arrays import BoolArray, FloatArray, IntArray
-from features.histories.histories import MICROSECONDS_PER_DAY, NO_CODE, Histories
-from features.simulate.store.knowledge import WEEK
+from features.histories.histories import NO_CODE, Histories
 from features.simulate.store.shelf import Shelf
 from features.tables import EVENT_NAMES
 from serving.proof.sight import Matrix, Sight
+from serving.proof.weeks import week_events
 from training.uplift.base_models.base import BaseModel
 from training.uplift.base_models.boosted import BoostedConfig
 from training.uplift.base_models.registry import trainer
@@ -42,13 +42,7 @@ class NextWeek:
     def of(cls, histories: Histories, shelf: Shelf, moment: int) -> NextWeek:
         """The week that begins at a moment in microseconds since 1970 UTC."""
         everybody = np.arange(histories.n_persons)
-        begin = histories.as_of(everybody, moment).stop
-        end = histories.as_of(everybody, moment + WEEK * MICROSECONDS_PER_DAY).stop
-        length = end - begin
-        person = np.repeat(everybody, length)
-        before = np.concatenate([[0], np.cumsum(length)[:-1]])
-        position = np.repeat(begin - before, length) + np.arange(len(person))
-        event, item = histories.event[position], histories.item[position].astype(np.int64)
+        person, event, item = week_events(histories, moment)
         n_categories = len(shelf.first) - 1
         view = (event == _VIEW) & (item != NO_CODE)
         cell = person[view] * n_categories + shelf.category[item[view]]
@@ -133,7 +127,7 @@ def _pairs(sight: Sight) -> Matrix:
     place = np.broadcast_to(np.arange(shape[1], dtype=np.float32), shape)
     wide = [
         np.broadcast_to(sight.column(name)[:, None], shape).astype(np.float32)
-        for name in ("view_days", "cart_hours", "visits")
+        for name in ("view_days", "cart_hours", "visits_per_day")
     ]
     return np.concatenate([sight.pair, np.stack([place, *wide], axis=2)], axis=2)
 

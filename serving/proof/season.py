@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Final
 
 import numpy as np
 
@@ -14,9 +15,21 @@ from features.simulate.store.truth import won_within
 from features.simulate.store.world import Decisions, World
 from serving.allocate import Offers, allocate
 from serving.proof.decided import Decided
-from serving.proof.policies import LEARN_UPLIFT, NOBODY, ORACLE, UPLIFT_ONLY, Moment, Wanted, wanted
-from serving.proof.stage import Stage
+from serving.proof.policies import (
+    LEARN_UPLIFT,
+    NOBODY,
+    ORACLE,
+    UPLIFT_ONLY,
+    Moment,
+    Wanted,
+    relevant_place,
+    wanted,
+)
+from serving.proof.stage import Stage, View
 from serving.proof.uplift import Earnings, row_features
+
+_LUCK: Final = 1_000_033
+"""Of the seed of the weeks' draws: no other draw of a store has it, so that a lot has nothing to do with what people are like."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,26 +48,51 @@ class Season:
     decided: Decided
 
 
-def run_season(stage: Stage, policy: str) -> Season:
-    """Run a policy through the weeks of a store."""
+@dataclass(frozen=True, eq=False)
+class Pilot:
+    """The weeks before any policy, the same for all.
+
+    Attributes:
+        world: after them.
+        decided: what came of them.
+    """
+
+    world: World
+    decided: Decided
+
+
+def run_pilot(stage: Stage) -> Pilot:
+    """The weeks in which a lot decides about everybody."""
     world = World(stage.knowledge)
-    design = stage.config.design
-    parts: list[Decided] = []
+    parts = []
+    for number in range(stage.config.design.pilot_weeks):
+        rng, lot = _week_of_luck(stage, number)
+        eligible = stage.eligible(number, world.contacts(number))
+        lots = _explored(stage, number, eligible, rng, stage.config.design.pilot_share)
+        row, _ = _deliver(stage, world, number, lots, lot[lots.person] < lots.probability)
+        parts.append(row)
+    return Pilot(world, Decided.together(parts))
+
+
+def run_season(stage: Stage, policy: str, pilot: Pilot) -> Season:
+    """Run a policy through the weeks of a store that follow the pilot, which stays as it is."""
+    world = pilot.world.branch()
+    learning, first = stage.config.learning, stage.config.design.pilot_weeks
+    parts = [pilot.decided]
     weeks = []
     earnings: Earnings | None = None
-    for number in range(stage.knowledge.n_moments):
-        week = number - design.pilot_weeks
-        if policy in LEARN_UPLIFT and week >= 0 and week % stage.config.learning.every_weeks == 0:
+    for number in range(first, stage.knowledge.n_moments):
+        if policy in LEARN_UPLIFT and (number - first) % learning.every_weeks == 0:
             earnings = Earnings.learn(
                 Decided.together(parts),
-                stage.config.learning.uplift,
+                learning,
                 with_items=policy != UPLIFT_ONLY,
+                seed=stage.seed,
             )
         lots, treated = _decide(stage, world, policy, number, earnings)
         row, value = _deliver(stage, world, number, lots, treated)
         parts.append(row)
-        if week >= 0:
-            weeks.append((value.profit, value.cost, value.contacts, value.harmed_contacts))
+        weeks.append((value.profit, value.cost, value.contacts, value.harmed_contacts))
     profit, spend, contacts, harmful = np.array(weeks).T
     return Season(profit, spend, contacts, harmful, Decided.together(parts))
 
@@ -85,36 +123,36 @@ def _decide(
     design, n = stage.config.design, stage.knowledge.n_persons
     contacts = world.contacts(number)
     eligible = stage.eligible(number, contacts)
-    rng = np.random.default_rng([stage.seed, number])
-    lot, drawn, random = rng.random((3, n))
-    items = stage.views[number].sight.items
-    place = _any_place(items, rng)
-    if number < design.pilot_weeks:
-        lots = _by_lot(eligible & (place >= 0), items, place, design.pilot_share)
-    elif policy == NOBODY:
-        lots = _by_lot(np.zeros(n, np.bool_), items, place, design.pilot_share)
-    else:
-        explore = 0.0 if policy == ORACLE else design.explore_share
-        explored = _by_lot(
-            eligible & (drawn < explore) & (place >= 0), items, place, design.explored_share
-        )
-        moment = Moment(
-            stage, number, contacts, world.tolerance(number), eligible, random, earnings
-        )
-        paid = design.budget_share - explore * design.explored_share
-        budget = paid * float(eligible.sum()) / (1 - design.holdout_share)
-        own = _chosen(wanted(policy, moment), moment, among=drawn >= explore, budget=budget)
-        lots = _Lots(
-            *(
-                np.concatenate([getattr(part, f.name) for part in (explored, own)])
-                for f in fields(own)
-            )
-        )
+    rng, lot = _week_of_luck(stage, number)
+    drawn, random = rng.random((2, n))
+    explore = 0.0 if policy in (NOBODY, ORACLE) else design.explore_share
+    explored = _explored(stage, number, eligible & (drawn < explore), rng, design.explored_share)
+    if policy == NOBODY:
+        return explored, lot[explored.person] < explored.probability
+    moment = Moment(stage, number, contacts, world.tolerance(number), eligible, random, earnings)
+    paid = design.budget_share - explore * design.explored_share
+    budget = paid * float(eligible.sum()) / (1 - design.holdout_share)
+    own = _chosen(wanted(policy, moment), moment, among=drawn >= explore, budget=budget)
+    lots = _Lots(
+        *(np.concatenate([getattr(part, f.name) for part in (explored, own)]) for f in fields(own))
+    )
     return lots, lot[lots.person] < lots.probability
 
 
-def _by_lot(who: BoolArray, items: IntArray, place: IntArray, share: float) -> _Lots:
-    person = np.flatnonzero(who)
+def _week_of_luck(stage: Stage, number: int) -> tuple[np.random.Generator, FloatArray]:
+    """The draws of a week, the same for every policy: of contacts, shape (n,), and those after them."""
+    rng = np.random.default_rng([stage.seed, _LUCK, number])
+    return rng, rng.random(stage.knowledge.n_persons)
+
+
+def _explored(
+    stage: Stage, number: int, who: BoolArray, rng: np.random.Generator, share: float
+) -> _Lots:
+    """These persons as far as there is an item for them, which is the one they should like most, or any."""
+    view = stage.views[number]
+    items = view.sight.items
+    place = _some_place(view, rng, relevant=stage.config.design.relevant_share)
+    person = np.flatnonzero(who & (items[np.arange(len(items)), place] != NO_CODE))
     return _Lots(
         person,
         items[person, place[person]],
@@ -151,10 +189,12 @@ def _chosen(wish: Wanted, moment: Moment, *, among: BoolArray, budget: float) ->
     )
 
 
-def _any_place(items: IntArray, rng: np.random.Generator) -> IntArray:
-    """A candidate at random, shape (n,), -1 = there is none."""
+def _some_place(view: View, rng: np.random.Generator, *, relevant: float) -> IntArray:
+    """The place of the most relevant candidate, or of any that there is, by lot; shape (n,)."""
+    items = view.sight.items
     draw = np.where(items == NO_CODE, -1.0, rng.random(items.shape))
-    return np.where(draw.max(axis=1) < 0, -1, draw.argmax(axis=1))
+    by_relevance = rng.random(len(items)) < relevant
+    return np.where(by_relevance, relevant_place(view), draw.argmax(axis=1))
 
 
 def _deliver(
@@ -172,6 +212,7 @@ def _deliver(
     received = np.where(treated, lots.probability, 1 - lots.probability)
     week = world.deliver(number, Decisions.of(lots.person, lots.item, 0, treated, received))
     outcomes = world.outcomes(number)
+    sold, others = _ordered(stage, world, number, lots.person, lots.item)
     row = Decided(
         person=lots.person,
         moment=np.full(len(lots.person), number),
@@ -179,7 +220,8 @@ def _deliver(
         treated=treated,
         probability=lots.probability,
         chosen=lots.chosen,
-        ordered=(outcomes.orders[lots.person] > 0).astype(np.float64),
+        sold=sold.astype(np.float64),
+        others=others.astype(np.float64),
         worth=(knowledge.shelf.price - knowledge.shelf.cost)[lots.item],
         margin=outcomes.margin[lots.person],
         cost=week.cost,
@@ -187,3 +229,19 @@ def _deliver(
         price=found.cost,
     )
     return row, value
+
+
+def _ordered(
+    stage: Stage, world: World, number: int, person: IntArray, item: IntArray
+) -> tuple[BoolArray, BoolArray]:
+    """Whether each person ordered the item, and anything else, in the week after a decision; shapes (n,)."""
+    n_items = len(stage.knowledge.shelf.price)
+    buyer, bought = stage.orders[number]
+    kept = ~world.lost[number][buyer]
+    winner, won = world.won_in_week(number)
+    pairs = np.unique(
+        np.concatenate([buyer[kept] * n_items + bought[kept], winner * n_items + won])
+    )
+    sold = np.isin(person * n_items + item, pairs)
+    items = np.bincount(pairs // n_items, minlength=stage.knowledge.n_persons)
+    return sold, items[person] > sold

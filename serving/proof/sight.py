@@ -26,7 +26,7 @@ FUNNEL_COLUMNS: Final = (
     "view_7d", "view_30d", "view_90d", "view_days", "cart_add_30d", "cart_add_90d", "cart_add_days", "checkout_90d",
     "event_days",
 )  # fmt: skip
-OWN_COLUMNS: Final = ("visits", "visits_per_day", "carts_per_view", "account", "cart_hours")
+OWN_COLUMNS: Final = ("visits_per_day", "carts_per_view", "account", "cart_hours")
 PAIR_COLUMNS: Final = (
     "category_share", "category_share_lately", "category_weight", "in_cart", "bought_days", "viewed_last", "price",
 )  # fmt: skip
@@ -92,24 +92,24 @@ def look(
     ).astype(np.int64)
     items[(items != NO_CODE) & ~shelf.in_stock(day)[items]] = NO_CODE
     return Sight(
-        person=_person_columns(history, first_login, cart_hours),
+        person=_person_columns(history, first_login, cart_hours, day=day),
         items=items,
         pair=_pair_columns(history, shelf, items, weight),
         seen=history.stop > history.start,
     )
 
 
-def _person_columns(history: AsOf, first_login: IntArray, cart_hours: FloatArray) -> Matrix:
+def _person_columns(
+    history: AsOf, first_login: IntArray, cart_hours: FloatArray, *, day: int
+) -> Matrix:
+    """`PERSON_COLUMNS`, `FUNNEL_COLUMNS`, `OWN_COLUMNS`; none grows by itself as the store grows older."""
     orders, funnel = person_features(history), funnel_features(history)
     visits = sessions(history).number
     views, carts = (funnel[name].to_numpy() for name in ("view_90d", "cart_add_90d"))
-    begin = history.histories.time.min(initial=0)
-    days = (history.time - begin) / MICROSECONDS_PER_DAY
     columns = [
         *(orders[name].to_numpy() for name in PERSON_COLUMNS),
         *(funnel[name].to_numpy() for name in FUNNEL_COLUMNS),
-        visits,
-        visits / days,
+        (visits + 1) / (day + 3),  # drawn towards one in three days while there are few days
         (carts + 1) / (views + 30),  # drawn towards one in thirty while there are few views
         first_login < history.time,
         cart_hours,

@@ -18,6 +18,7 @@ from serving.eligibility import person_rules
 from serving.proof.config import ProofConfig
 from serving.proof.relevance import NextWeek, Organic
 from serving.proof.sight import Sight, look
+from serving.proof.weeks import week_orders
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +48,7 @@ class Stage:
         seed: of the store and of every lot.
         knowledge: the truth: for delivery, exact values and the oracle only.
         histories: what everybody does by themselves.
+        orders: by themselves in the week after each decision, persons and items of the lines: for outcomes only.
         views: what is known at each decision.
     """
 
@@ -54,6 +56,7 @@ class Stage:
     seed: int
     knowledge: Knowledge
     histories: Histories
+    orders: tuple[tuple[IntArray, IntArray], ...]
     views: tuple[View, ...]
 
     def eligible(self, moment: int, contacts: IntArray) -> BoolArray:
@@ -112,7 +115,8 @@ def build_stage(config: ProofConfig, *, seed: int) -> Stage:
                 organic.order.predict(sight.person.astype(np.float64)),
             )
         )
-    return Stage(config, seed, knowledge, histories, tuple(views))
+    orders = tuple(week_orders(histories, _time(config, day)) for day in knowledge.days.tolist())
+    return Stage(config, seed, knowledge, histories, orders, tuple(views))
 
 
 def _time(config: ProofConfig, day: int) -> int:

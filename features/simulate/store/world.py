@@ -186,15 +186,26 @@ class World:
         """What everybody ordered in the week after a decision as far as decided, refunds taken off; shapes (n_persons,)."""
         known = self.knowledge
         kept = ~self._lost[moment]
-        begin = known.days[moment] * MICROSECONDS_PER_DAY
-        person, _, time, item = together([week.orders for week in self.weeks[: moment + 1]])
-        inside = (time >= begin) & (time < begin + WEEK * MICROSECONDS_PER_DAY)
-        person, item = person[inside], item[inside]
+        person, item = self.won_in_week(moment)
         orders, revenue, margin = (each[moment] * kept for each in known.organic)
         np.add.at(orders, person, 1)
         np.add.at(revenue, person, known.shelf.price[item])
         np.add.at(margin, person, (known.shelf.price - known.shelf.cost)[item])
         return Organic(orders, revenue, margin)
+
+    def won_in_week(self, moment: int) -> tuple[IntArray, IntArray]:
+        """Persons and items of the orders that contacts so far won and that fall in the week after a decision."""
+        begin = self.knowledge.days[moment] * MICROSECONDS_PER_DAY
+        person, _, time, item = together([week.orders for week in self.weeks[: moment + 1]])
+        inside = (time >= begin) & (time < begin + WEEK * MICROSECONDS_PER_DAY)
+        return person[inside], item[inside]
+
+    def branch(self) -> World:
+        """A world with the same past, whose future is its own."""
+        other = World(self.knowledge)
+        other.weeks = list(self.weeks)
+        other._reached, other._lost = self._reached.copy(), self._lost.copy()
+        return other
 
     def _won(self, moment: int, person: IntArray, item: IntArray) -> Won:
         known, rows = self.knowledge, np.full(len(person), moment)

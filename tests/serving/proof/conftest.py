@@ -10,10 +10,9 @@ import pytest
 from features.simulate.store.config import PeopleConfig, ShelfConfig, StoreConfig
 from features.simulate.store.world_config import ArmConfig, TruthConfig, WorldConfig
 from serving.proof.config import DesignConfig, LearningConfig, ProofConfig
+from serving.proof.season import run_pilot
 from serving.proof.stage import build_stage
 from training.uplift.base_models.boosted import BoostedConfig
-from training.uplift.base_models.linear import LinearConfig
-from training.uplift.learners.t_learner import TLearnerConfig
 
 
 @pytest.fixture(scope="session")
@@ -34,12 +33,15 @@ def proof():
             first_day=49, weeks=4, truth=TruthConfig(arms=(ArmConfig(name="reminder"),), gain=0.2)
         ),
         design=DesignConfig(pilot_weeks=2),
-        learning=LearningConfig(
-            uplift=TLearnerConfig(base=LinearConfig()), outcomes=BoostedConfig(n_trees=5, n_jobs=1)
-        ),
+        learning=LearningConfig(n_folds=2, outcomes=BoostedConfig(n_trees=5, n_jobs=1)),
     )
 
 
 @pytest.fixture(scope="session")
 def stage(proof):
     return build_stage(proof, seed=1)
+
+
+@pytest.fixture(scope="session")
+def pilot(stage):
+    return run_pilot(stage)

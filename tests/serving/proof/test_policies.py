@@ -8,17 +8,15 @@ import numpy as np
 import pytest
 
 from serving.proof.policies import LEARN_UPLIFT, NOBODY, ORACLE, POLICIES, Moment, wanted
-from serving.proof.season import run_season
 from serving.proof.uplift import Earnings
 
 MOMENT = 3
 
 
 @pytest.fixture(scope="module")
-def earnings(stage, proof):
-    decided = run_season(stage, NOBODY).decided
+def earnings(pilot, proof):
     return {
-        policy: Earnings.learn(decided, proof.learning.uplift, with_items=policy == "ours")
+        policy: Earnings.learn(pilot.decided, proof.learning, with_items=policy == "ours", seed=0)
         for policy in LEARN_UPLIFT
     }
 
@@ -70,3 +68,11 @@ def test_everybody_comes_once_in_five_weeks(stage):
 def test_an_uplift_policy_needs_a_model(stage):
     with pytest.raises(ValueError, match="needs an uplift model"):
         wanted("ours", moment_of(stage))
+
+
+@pytest.mark.parametrize("policy", ["ours", "ours without uplift", "ours without relevance"])
+def test_ours_waits_a_day_after_a_cart(stage, earnings, policy):
+    value = wanted(policy, moment_of(stage, earnings.get(policy))).value
+    hours = stage.views[MOMENT].sight.column("cart_hours")
+    assert (hours < 24).any()
+    np.testing.assert_array_equal(np.isnan(value), hours < 24)

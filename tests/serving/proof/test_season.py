@@ -5,13 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from features.simulate.store.block import people_of
+from features.simulate.store.world import World
 from serving.proof.policies import NOBODY, ORACLE
-from serving.proof.season import run_season
+from serving.proof.season import _ordered, _week_of_luck, run_season
 
 
 @pytest.fixture(scope="module")
-def seasons(stage):
-    return {policy: run_season(stage, policy) for policy in (NOBODY, "random", "rfm", ORACLE)}
+def seasons(stage, pilot):
+    return {
+        policy: run_season(stage, policy, pilot) for policy in (NOBODY, "random", "rfm", ORACLE)
+    }
 
 
 def test_nobody_is_contacted_after_the_pilot(seasons, proof):
@@ -54,7 +58,37 @@ def test_the_oracle_is_ahead_and_harms_nobody(seasons):
     )
 
 
-def test_the_same_again(seasons, stage):
-    again = run_season(stage, "rfm")
+def test_the_same_again(seasons, stage, pilot):
+    again = run_season(stage, "rfm", pilot)
     np.testing.assert_array_equal(again.profit, seasons["rfm"].profit)
     np.testing.assert_array_equal(again.decided.margin, seasons["rfm"].decided.margin)
+
+
+def test_the_lot_has_nothing_to_do_with_what_people_are_like(stage):
+    nature = np.log(people_of(stage.knowledge.store, 0).visits_per_day)
+    unusual = np.abs(nature - nature.mean())
+    n = len(nature)
+    for number in range(4):
+        _, lot = _week_of_luck(stage, number)
+        for of in (nature, unusual):
+            assert abs(np.corrcoef(lot, of)[0, 1]) < 4 / np.sqrt(n)
+
+
+def test_what_was_ordered_is_the_item_shown_or_another(stage):
+    buyer, bought = stage.orders[0]
+    alone = np.flatnonzero(np.bincount(buyer, minlength=stage.knowledge.n_persons) == 1)[:1]
+    item = bought[buyer == alone]
+    world = World(stage.knowledge)
+    for shown, sold, others in ((item, True, False), (item + 1, False, True)):
+        found = _ordered(stage, world, 0, alone, shown)
+        assert [part.tolist() for part in found] == [[sold], [others]]
+    world.lost[0, alone] = True
+    found = _ordered(stage, world, 0, alone, item)
+    assert [part.tolist() for part in found] == [[False], [False]]
+
+
+def test_a_branch_leaves_the_past_alone(stage, pilot):
+    before = len(pilot.world.weeks), pilot.world.contacts(2).copy()
+    run_season(stage, "random", pilot)
+    assert len(pilot.world.weeks) == before[0]
+    np.testing.assert_array_equal(pilot.world.contacts(2), before[1])
