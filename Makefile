@@ -25,8 +25,9 @@ format: $(READY)
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: $(READY)  ## rewrite the map of modules in CONTRIBUTING.md
+docs: $(READY)  ## rewrite the map of modules in CONTRIBUTING.md, and the notebooks from their texts
 	$(BIN)/python .ci/module_map.py
+	$(BIN)/jupytext --quiet --to ipynb --update notebooks/*.py
 
 bench: $(READY)  ## speed beside the peers, as ratios
 	$(BIN)/python -m benchmarks

@@ -1,6 +1,7 @@
 # ---
 # jupyter:
 #   jupytext:
+#     formats: ipynb,py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -15,6 +16,7 @@
 # Before: what could a test on these persons find? After: what did the recorded campaign change? Public functions only, nothing is written.
 
 # %%
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -35,9 +37,10 @@ from training.experiments.measure_run import campaign_columns, campaign_table
 from training.experiments.measurement import measure_experiment
 from training.experiments.rows import experiment_rows
 
-FOLDER = Path("configs/complete_journey")
-DESIGN = Path("configs/complete_journey/design.yaml")
-MEASURE = Path("configs/complete_journey/measure.yaml")
+FOLDER = Path(os.environ.get("PROJECT_FOLDER", "../configs/complete_journey"))
+DESIGN, MEASURE = (
+    Path("../configs/complete_journey") / name for name in ("design.yaml", "measure.yaml")
+)
 
 # %%
 project = Project(FOLDER)
@@ -90,7 +93,7 @@ effects = [
     for e in found.effects
     if e.headline
 ]
-print(pd.DataFrame(effects).round(4).to_string(index=False))
+pd.DataFrame(effects).round(4)
 
 # %% [markdown]
 # What a rule would credit, beside what was won:
