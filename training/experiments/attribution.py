@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from features.arrays import BoolArray, FloatArray
 from features.config import BaseConfig
+from training.experiments.click_path import last_click
 from training.experiments.effects import ContrastRows
 from training.experiments.lift import arm_mean
 from training.metrics.estimates import Estimate, fieller, unknown
@@ -36,17 +37,27 @@ class AttributionConfig(BaseConfig):
     viewed: str | None = None
     """Column that says whether the row was shown the treatment before converting."""
 
+    channels: dict[str, str] = Field(default={})
+    """Column of the days from the last click of each channel to the conversion, empty where there was none, by channel: the
+    treatment's and the others that may have the last click."""
+
+    channel: str | None = None
+    """Which of `channels` is the treatment's."""
+
     click_days: int = Field(ge=1)
     """A click is credited for so many days."""
 
     view_days: int = Field(ge=0)
     """A view without a click is credited for so many days; 0 = not at all."""
 
-    @property
-    def columns(self) -> list[str]:
-        """Columns it reads."""
-        named = [self.conversion, self.days_to_conversion, self.clicked, self.viewed]
-        return [name for name in named if name is not None]
+    @model_validator(mode="after")
+    def _channel_is_one_of_them(self) -> Self:
+        known = self.channel in self.channels if self.channels else self.channel is None
+        if not known:
+            raise ValueError(
+                f"'channel' must be one of 'channels' {list(self.channels)}, got {self.channel!r}"
+            )
+        return self
 
 
 @dataclass(frozen=True)
@@ -86,6 +97,7 @@ def attribute(
     clicked: BoolArray | None,
     viewed: BoolArray | None,
     config: AttributionConfig,
+    path: Mapping[str, FloatArray] | None = None,
 ) -> list[Attributed]:
     """Every rule that the columns allow, beside the increment.
 
@@ -97,6 +109,7 @@ def attribute(
         clicked: shape (n_rows,); None = not known.
         viewed: shape (n_rows,); None = not known.
         config: windows.
+        path: days from the last click of each of `config.channels` to the conversion, each of shape (n_rows,); None = not known.
 
     Invariants: a wider window credits at least as much.
     """
@@ -105,7 +118,8 @@ def attribute(
     own = fieller(incremental, (1.0, np.zeros(len(values))), rows.clusters)
     of_treated = int((converted & rows.treated).sum())
     found = []
-    for rule, touched in _rules(clicked, viewed, days, config):
+    rules = [*_rules(clicked, viewed, days, config), *_path_rule(converted, path, config)]
+    for rule, touched in rules:
         credited = (converted & touched & rows.treated).astype(np.float64)
         rate = arm_mean(credited, rows.treated, rows.weight)
         told = own.low > 0 or own.high < 0
@@ -142,3 +156,13 @@ def _rules(
         if clicked is not None:
             name = f"{config.click_days}-day click or {config.view_days}-day view"
             yield name, (clicked & within_click) | (viewed & within_view)
+
+
+def _path_rule(
+    converted: BoolArray, path: Mapping[str, FloatArray] | None, config: AttributionConfig
+) -> Iterator[tuple[str, BoolArray]]:
+    """Conversions whose last click, of all channels, is the treatment's."""
+    if path and config.channel is not None:
+        own = list(path).index(config.channel)
+        place = last_click(converted, path, click_days=config.click_days)
+        yield f"last click of {len(path)} channels, {config.click_days} days", place == own

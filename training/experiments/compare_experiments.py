@@ -14,8 +14,8 @@ import pyarrow as pa
 
 from features.errors import InputError
 from features.run import to_json
-from training.experiments.funnel import between_variance
 from training.experiments.measure_run import LIFT
+from training.experiments.shrinkage import between_variance
 from training.metrics.estimates import Z
 
 _SHOWN: Final = 60
@@ -178,7 +178,7 @@ def _pooled(rows: Sequence[ExperimentRow]) -> list[Pooled]:
 
 
 def _random_effects(outcome: str, rows: Sequence[ExperimentRow]) -> Pooled:
-    """Inverse-variance mean with a variance between experiments. Source: DerSimonian and Laird (1986)."""
+    """Inverse-variance mean with a variance between experiments (`between_variance`)."""
     effect = np.array([row.effect for row in rows])
     noise = np.array([row.se for row in rows]) ** 2
     between = between_variance(effect, noise)

@@ -150,7 +150,8 @@ class MeasureConfig(BaseConfig):
     @property
     def known_columns(self) -> list[str]:
         """Columns of attribution and funnel that may be missing in a row."""
-        found = [] if self.attribution is None else [self.attribution.days_to_conversion]
+        rule = self.attribution
+        found = [] if rule is None else [rule.days_to_conversion, *rule.channels.values()]
         return found if self.funnel is None else [*found, self.funnel.tier]
 
     @property

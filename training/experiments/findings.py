@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from training.experiments.attribution import Attributed
+from training.experiments.click_path import ChannelCredit
 from training.experiments.config import Method
 from training.experiments.exposure import ExposedEffect, GhostEffect
 from training.experiments.funnel import FunnelCell, Reach
@@ -127,6 +128,7 @@ class Measurement:
         attributed: what rules would credit, by treated arm.
         funnel: cells by treated arm.
         reach: of every arm, where impressions are counted.
+        channels: what last click credits to each channel in both arms, by treated arm.
     """
 
     rows: int
@@ -142,3 +144,4 @@ class Measurement:
     attributed: tuple[Attributed, ...]
     funnel: tuple[FunnelCell, ...]
     reach: tuple[Reach, ...]
+    channels: tuple[ChannelCredit, ...] = ()

@@ -278,6 +278,7 @@ def result_tables(found: Measurement) -> dict[str, pa.Table]:
             "ratios": list(map(_flattened, found.ratios)),
             "segments": list(map(_flattened, found.segments)),
             "funnel": list(map(_flattened, found.funnel)),
+            "channels": list(map(_flattened, found.channels)),
             "attributed": [_attributed(row) for row in found.attributed],
             "checks": [asdict(check) for check in found.checks],
             "days": days,

@@ -10,6 +10,7 @@ from scipy import stats
 
 from features.arrays import BoolArray, FloatArray
 from training.experiments.attribution import Attributed, attribute
+from training.experiments.click_path import ChannelCredit, credit_channels
 from training.experiments.config import (
     PREDICTION_FOLDS,
     ContinuousOutcome,
@@ -63,6 +64,7 @@ def measure_experiment(rows: ExperimentRows, config: MeasureConfig) -> Measureme
     days: list[DailyEffects] = []
     attributed: list[Attributed] = []
     funnel: list[FunnelCell] = []
+    channels: list[ChannelCredit] = []
     for treated in range(1, len(rows.arms)):
         contrast = _Contrast(rows, treated, config)
         for name in ordered(config):
@@ -75,6 +77,7 @@ def measure_experiment(rows: ExperimentRows, config: MeasureConfig) -> Measureme
         segments += contrast.segments()
         days += contrast.days()
         attributed += contrast.attributed()
+        channels += contrast.channels()
         funnel += contrast.funnel()
     return Measurement(
         rows=len(rows),
@@ -90,6 +93,7 @@ def measure_experiment(rows: ExperimentRows, config: MeasureConfig) -> Measureme
         attributed=tuple(attributed),
         funnel=tuple(funnel),
         reach=tuple(_reach(rows, config)),
+        channels=tuple(channels),
     )
 
 
@@ -179,8 +183,24 @@ class _Contrast:
             converted=self.all.numbers[rule.conversion][self.kept] == 1,
             days=days[self.kept],
             config=rule,
+            path=self._click_path(),
             **flags,
         )
+
+    def channels(self) -> list[ChannelCredit]:
+        rule = self.config.attribution
+        if rule is None or not self.all.click_path:
+            return []
+        return credit_channels(
+            self.rows,
+            treated=self.treated,
+            converted=self.all.numbers[rule.conversion][self.kept] == 1,
+            days=self._click_path(),
+            click_days=rule.click_days,
+        )
+
+    def _click_path(self) -> dict[str, FloatArray]:
+        return {channel: days[self.kept] for channel, days in self.all.click_path.items()}
 
     def funnel(self) -> list[FunnelCell]:
         values, config, tier = self._first_primary(), self.config.funnel, self.all.tier

@@ -39,6 +39,8 @@ class ExperimentRows:
         exposed, would_be_exposed: shape (n_rows,); None where it is not named.
         tier: intent tier of each row, shape (n_rows,); None where it is not named.
         days_to_conversion: NaN where there was none, shape (n_rows,); None where it is not named.
+        click_path: days from the last click of each channel to the conversion, NaN where there was none, by channel, each of shape
+            (n_rows,); empty where it is not named.
         seconds_to_exposure: from assignment to exposure, NaN where there was none, shape (n_rows,); None as above.
         source: file or table, for messages.
     """
@@ -58,6 +60,7 @@ class ExperimentRows:
     would_be_exposed: BoolArray | None
     tier: list[str] | None
     days_to_conversion: FloatArray | None
+    click_path: dict[str, FloatArray]
     seconds_to_exposure: FloatArray | None
     source: str
 
@@ -136,6 +139,12 @@ def _of_columns(
         days_to_conversion=None
         if config.attribution is None
         else number_values(known[config.attribution.days_to_conversion]),
+        click_path={}
+        if config.attribution is None
+        else {
+            channel: _click_days(known, column, source)
+            for channel, column in config.attribution.channels.items()
+        },
         seconds_to_exposure=None
         if data.assigned_at is None or data.exposed_at is None
         else 86_400.0
@@ -174,6 +183,13 @@ def _number(table: pa.Table, column: str, source: str) -> FloatArray:
     known = np.isfinite(values)
     filled: FloatArray = np.where(known, values, values[known].mean())
     return filled
+
+
+def _click_days(table: pa.Table, column: str, source: str) -> FloatArray:
+    values = number_values(table[column])
+    if values is None:
+        raise _unusable(source, column, "no numbers", "it holds days from a click to a conversion")
+    return values
 
 
 def _days(values: pa.ChunkedArray, column: str, source: str) -> FloatArray:

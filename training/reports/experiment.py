@@ -17,6 +17,7 @@ from training.reports.experiment_tables import (
 from training.reports.experiment_words import change, interval_text, population, relative, with_unit
 from training.reports.funnel_tables import (
     attributed_table,
+    channels_table,
     exposure_table,
     funnel_table,
     reach_table,
@@ -80,7 +81,11 @@ def _tabs(found: Mapping[str, Any]) -> list[dict[str, Any]]:
                 *map(exposure_table, found["exposure"]),
             ],
         ),
-        ("Attribution", [], [attributed_table(found["attributed"])]),
+        (
+            "Attribution",
+            [],
+            [attributed_table(found["attributed"]), channels_table(found.get("channels", []))],
+        ),
         ("Segments", _segment_plots(found), [segments_table(found["segments"])]),
         ("Days", _day_plots(found), [days_table(part) for part in found["days"]]),
         ("Checks", [], [checks_table(found["checks"])]),

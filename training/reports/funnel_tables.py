@@ -69,6 +69,28 @@ def attributed_table(rules: Sequence[Mapping[str, Any]]) -> Table:
     )  # fmt: skip
 
 
+def channels_table(channels: Sequence[Mapping[str, Any]]) -> Table:
+    """What last click credits to each channel in both arms, and how the treatment moves it."""
+    rows = [
+        row(
+            one["treated"],
+            one["channel"],
+            figure(number(one["conversions_treated"]), one["conversions_treated"], told="conversions of the treated arm"),
+            figure(number(one["conversions_control"]), one["conversions_control"], told="conversions of the control"),
+            difference(one["lift"], "binary"),
+        )
+        for one in channels
+    ]  # fmt: skip
+    window = channels[0]["click_days"] if channels else 0
+    return Table(
+        "Last click of all channels",
+        ("Treated", "Channel", "Credited, treated", "Credited, control", "Change per row, points [95 %]"),
+        tuple(rows),
+        f"A conversion is credited to the channel of the last click in the {window} days before it. The changes add up to that of conversions: "
+        "a channel with a change below 0 loses credit to the treatment.",
+    )  # fmt: skip
+
+
 def funnel_table(cells: Sequence[Mapping[str, Any]]) -> Table:
     """Lift by intent tier and impressions, as it is and shrunken."""
     rows = [
@@ -90,7 +112,7 @@ def funnel_table(cells: Sequence[Mapping[str, Any]]) -> Table:
         tuple(rows),
         "Impressions count ghost impressions in the control, so both arms of a cell hold the same kind of rows. Shrunken: moved "
         "towards the mean of all cells as far as the noise of the cell asks for (empirical Bayes, variance between cells by "
-        "DerSimonian and Laird).",
+        "Paule and Mandel); with fewer than four cells none is moved.",
     )
 
 
