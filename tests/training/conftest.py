@@ -11,6 +11,7 @@ import pytest
 from features import columns as c
 from features.histories.histories import Histories
 from features.tables import TIMESTAMP
+from training.uplift.rows import UpliftRows
 
 SHOP_CLOSES = datetime(2025, 6, 30, tzinfo=UTC)
 
@@ -51,3 +52,27 @@ def shop_histories(purchases):
 def shop():
     """(purchases, function that makes histories of purchases, moment the data end)."""
     return list(shop_purchases()), shop_histories, SHOP_CLOSES
+
+
+@pytest.fixture(scope="session")
+def uplift_trial():
+    """A function that draws rows of a randomised test with 'none' and 'mail', whose effect is there only for the old (age > 0)."""
+
+    def draw(n=6_000, *, effect=0.4, seed=0, group=None):
+        rng = np.random.default_rng(seed)
+        age, treated = rng.normal(size=n), rng.random(n) < 0.5
+        visit = (rng.random(n) < 0.2 + effect * treated * (age > 0)).astype(float)
+        zips = np.array(["a", "b"], dtype=object)[rng.integers(0, 2, n)]
+        return UpliftRows(
+            ids=pa.table({c.LINE: np.arange(n)}),
+            features=pa.table({"age": age, "zip": pa.array(zips).dictionary_encode()}),
+            arms=("none", "mail"),
+            arm=treated.astype(np.int64),
+            probability=np.full((n, 2), 0.5),
+            outcomes={"visit": visit},
+            group=group,
+            time=None,
+            source="trial",
+        )
+
+    return draw

@@ -19,7 +19,7 @@ from training.metrics.uplift import TreatedShareCheck
 from training.uplift.config import UpliftTrainingConfig
 from training.uplift.evaluation import require_blind_score
 from training.uplift.model import UpliftModel
-from training.uplift.rows import UpliftRows, rows_from_flat_table
+from training.uplift.rows import rows_from_flat_table
 
 ROOT = Path(__file__).parents[2]
 HILLSTROM = ROOT / "../shared/data/hillstrom/hillstrom.csv"
@@ -48,27 +48,8 @@ def config(**changes):
     return validate(UpliftTrainingConfig, content, subject="uplift.yaml")
 
 
-def trial(n=6_000, *, effect=0.4, seed=0, group=None):
-    """Rows whose effect is there only for the old (age > 0)."""
-    rng = np.random.default_rng(seed)
-    age, treated = rng.normal(size=n), rng.random(n) < 0.5
-    visit = (rng.random(n) < 0.2 + effect * treated * (age > 0)).astype(float)
-    zips = pa.array(np.array(["a", "b"], dtype=object)[rng.integers(0, 2, n)]).dictionary_encode()
-    return UpliftRows(
-        ids=pa.table({c.LINE: np.arange(n)}),
-        features=pa.table({"age": age, "zip": zips}),
-        arms=("none", "mail"),
-        arm=treated.astype(np.int64),
-        probability=np.full((n, 2), 0.5),
-        outcomes={"visit": visit},
-        group=group,
-        time=None,
-        source="trial",
-    )
-
-
-def test_a_planted_effect_is_found_and_beats_random_and_propensity():
-    result = fit_uplift(trial(), config())
+def test_a_planted_effect_is_found_and_beats_random_and_propensity(uplift_trial):
+    result = fit_uplift(uplift_trial(), config())
     judged = result.contrasts[0].evaluation
     assert judged.average_effect.low < 0.2 < judged.average_effect.high
     # effect 0.4 on the upper half: the best possible area is 0.4 * (1/2 * 1/2 * 1/2) = 0.05
@@ -81,8 +62,8 @@ def test_a_planted_effect_is_found_and_beats_random_and_propensity():
     assert result.effects[0].estimate.low < 0.2 < result.effects[0].estimate.high
 
 
-def test_evaluation_uses_test_rows_only():
-    rows = trial()
+def test_evaluation_uses_test_rows_only(uplift_trial):
+    rows = uplift_trial()
     result = fit_uplift(rows, config())
     split = np.array(result.scores()[c.SPLIT].to_pylist())
     test = split == "test"
@@ -90,8 +71,10 @@ def test_evaluation_uses_test_rows_only():
     assert result.contrasts[0].n_train == (split == "train").sum() == 3_000
 
 
-def test_test_outcomes_never_reach_the_model():
-    rows = replace(trial(), group=np.arange(6_000))  # by person, so that the split ignores outcomes
+def test_test_outcomes_never_reach_the_model(uplift_trial):
+    rows = replace(
+        uplift_trial(), group=np.arange(6_000)
+    )  # by person, so that the split ignores outcomes
     one = fit_uplift(rows, config())
     test = np.array(one.scores()[c.SPLIT].to_pylist()) == "test"
     flipped = np.where(test, 1 - rows.outcomes["visit"], rows.outcomes["visit"])
@@ -100,8 +83,8 @@ def test_test_outcomes_never_reach_the_model():
     assert one.contrasts[0].evaluation.qini != other.contrasts[0].evaluation.qini
 
 
-def test_the_bundle_holds_the_evaluated_model_unless_refit():
-    rows = trial()
+def test_the_bundle_holds_the_evaluated_model_unless_refit(uplift_trial):
+    rows = uplift_trial()
     evaluated, refitted = fit_uplift(rows, config()), fit_uplift(rows, config(refit=True))
     stored, again = evaluated.contrasts[0].model, refitted.contrasts[0].model
     np.testing.assert_array_equal(stored.predict(rows.features), evaluated.scores()[c.UPLIFT])
@@ -115,8 +98,12 @@ def test_the_bundle_holds_the_evaluated_model_unless_refit():
     ]
 
 
-def test_settings_are_tried_on_training_rows_and_the_chosen_model_is_like_any_other(tmp_path):
-    rows = replace(trial(2_000), group=np.arange(2_000))  # by person: the split ignores outcomes
+def test_settings_are_tried_on_training_rows_and_the_chosen_model_is_like_any_other(
+    uplift_trial, tmp_path
+):
+    rows = replace(
+        uplift_trial(2_000), group=np.arange(2_000)
+    )  # by person: the split ignores outcomes
     base = {"kind": "linear", "penalty": 1}
     tuned = {
         "kind": "tuned",
@@ -152,15 +139,15 @@ def test_settings_are_tried_on_training_rows_and_the_chosen_model_is_like_any_ot
     np.testing.assert_array_equal(loaded.predict(rows.features), refitted.predict(rows.features))
 
 
-def test_the_same_input_gives_the_same_bytes():
-    one, other = (fit_uplift(trial(2_000), config()) for _ in range(2))
+def test_the_same_input_gives_the_same_bytes(uplift_trial):
+    one, other = (fit_uplift(uplift_trial(2_000), config()) for _ in range(2))
     assert to_json(one.metrics()) == to_json(other.metrics())
     assert one.scores().equals(other.scores())
     assert one.curves().equals(other.curves())
 
 
-def test_metrics_name_population_and_convention_and_are_json():
-    metrics = json.loads(to_json(fit_uplift(trial(2_000), config()).metrics()))
+def test_metrics_name_population_and_convention_and_are_json(uplift_trial):
+    metrics = json.loads(to_json(fit_uplift(uplift_trial(2_000), config()).metrics()))
     assert metrics["population"] == {"rows": 2_000, "persons": None}
     assert metrics["design"] == "randomised"
     assert "random ranking has the value 0" in metrics["conventions"]["qini"]
@@ -168,14 +155,14 @@ def test_metrics_name_population_and_convention_and_are_json():
     assert metrics["average_effects"][0]["estimand"] == "ITT"
 
 
-def test_tracked_figures_are_plain_numbers():
-    tracked = fit_uplift(trial(2_000), config()).tracked()
+def test_tracked_figures_are_plain_numbers(uplift_trial):
+    tracked = fit_uplift(uplift_trial(2_000), config()).tracked()
     assert {"mail.qini_per_head", "mail.qini_per_head_se"} <= set(tracked)
     assert all(np.isfinite(value) for value in tracked.values())
 
 
-def test_intervals_are_clustered_where_persons_have_several_rows():
-    rows = trial(2_000)
+def test_intervals_are_clustered_where_persons_have_several_rows(uplift_trial):
+    rows = uplift_trial(2_000)
     doubled = np.tile(np.arange(2_000), 2)
     both = replace(
         rows,
@@ -196,14 +183,14 @@ def test_intervals_are_clustered_where_persons_have_several_rows():
     assert (judged.qini.n_rows, judged.qini.n_clusters) == (2_000, 1_000)
 
 
-def test_a_sample_ratio_mismatch_withholds_everything():
-    rows = trial()
+def test_a_sample_ratio_mismatch_withholds_everything(uplift_trial):
+    rows = uplift_trial()
     with pytest.raises(GateError, match="trial: sample-ratio mismatch"):
         fit_uplift(rows.subset((rows.arm == 0) | (np.arange(len(rows)) % 5 > 0)), config())
 
 
-def test_a_feature_measured_after_assignment_stops_the_training():
-    rows = trial(20_000)
+def test_a_feature_measured_after_assignment_stops_the_training(uplift_trial):
+    rows = uplift_trial(20_000)
     rng = np.random.default_rng(1)
     replied = (rng.random(len(rows)) < 0.4 * rows.arm + 0.3 * rows.outcomes["visit"]).astype(float)
     leaking = replace(rows, features=rows.features.append_column("replied", pa.array(replied)))
@@ -213,16 +200,16 @@ def test_a_feature_measured_after_assignment_stops_the_training():
     assert "'post_treatment'" in str(caught.value)
 
 
-def test_dropped_features_are_named_and_unknown_to_the_model():
-    rows = trial(2_000)
+def test_dropped_features_are_named_and_unknown_to_the_model(uplift_trial):
+    rows = uplift_trial(2_000)
     twin = rows.features.append_column("twin", rows.features["age"])
     found = fit_uplift(replace(rows, features=twin), config()).contrasts[0]
     assert [(d.name, d.reason) for d in found.dropped] == [("twin", "duplicate")]
     assert found.model.encoding.names == ("age", "zip")
 
 
-def test_a_cap_is_for_learning_only():
-    rows = trial()
+def test_a_cap_is_for_learning_only(uplift_trial):
+    rows = uplift_trial()
     rng = np.random.default_rng(2)
     spend = rows.outcomes["visit"] * np.exp(rng.normal(3, 2, len(rows)))
     rows = replace(rows, outcomes={"visit": spend})
@@ -240,28 +227,28 @@ def test_a_cap_is_for_learning_only():
         config(learning_cap=30.0)
 
 
-def test_an_arm_with_too_few_rows_is_refused():
+def test_an_arm_with_too_few_rows_is_refused(uplift_trial):
     with pytest.raises(
         InputError, match=r"the train part has \d+ \w+ rows; each arm has at least 800"
     ):
-        fit_uplift(trial(2_000), config(min_arm_rows=800))
+        fit_uplift(uplift_trial(2_000), config(min_arm_rows=800))
 
 
-def test_money_is_counted_only_when_its_worth_is_given():
+def test_money_is_counted_only_when_its_worth_is_given(uplift_trial):
     economics = {"value": 10.0, "cost": 1.0, "currency": "EUR"}
-    judged = fit_uplift(trial(), config(economics=economics)).contrasts[0].evaluation
+    judged = fit_uplift(uplift_trial(), config(economics=economics)).contrasts[0].evaluation
     # effect .4 on the upper half: 10 x .4 - 1 = 3 for half of the rows
     assert judged.policy.value.low < 1.5 < judged.policy.value.high
     assert judged.policy.over_all.low > 0
     assert judged.best_share.share_low <= 0.5 <= judged.best_share.share_high
-    assert fit_uplift(trial(), config()).contrasts[0].evaluation.policy is None
+    assert fit_uplift(uplift_trial(), config()).contrasts[0].evaluation.policy is None
 
 
-def test_repeats_stand_beside_the_first_split_with_corrected_intervals():
-    result = fit_uplift(trial(2_000), config(repeats=3, split={"kind": "random", "seed": 5}))
+def test_repeats_stand_beside_the_first_split_with_corrected_intervals(uplift_trial):
+    result = fit_uplift(uplift_trial(2_000), config(repeats=3, split={"kind": "random", "seed": 5}))
     found = result.contrasts[0].repeated["qini_per_head"]
     singles = [
-        fit_uplift(trial(2_000), config(split={"kind": "random", "seed": seed}))
+        fit_uplift(uplift_trial(2_000), config(split={"kind": "random", "seed": seed}))
         for seed in (5, 6, 7)
     ]
     values = [single.contrasts[0].evaluation.qini.value for single in singles]
@@ -269,10 +256,12 @@ def test_repeats_stand_beside_the_first_split_with_corrected_intervals():
     assert found.se == pytest.approx(np.sqrt(1 / 3 + 1) * np.std(values, ddof=1))
 
 
-def test_the_verdict_says_what_the_intervals_allow():
-    works = fit_uplift(trial(), config()).metrics()["contrasts"]["mail"]["verdict"]
+def test_the_verdict_says_what_the_intervals_allow(uplift_trial):
+    works = fit_uplift(uplift_trial(), config()).metrics()["contrasts"]["mail"]["verdict"]
     assert works.startswith("the average effect is positive; the ranking is better than a random")
-    nothing = fit_uplift(trial(effect=0.0, seed=3), config(learner={"kind": "auto", "n_jobs": 1}))
+    nothing = fit_uplift(
+        uplift_trial(effect=0.0, seed=3), config(learner={"kind": "auto", "n_jobs": 1})
+    )
     contrast = nothing.metrics()["contrasts"]["mail"]
     assert contrast["verdict"].startswith(
         "no evidence of an average effect; no evidence that the ranking is better than a random"
@@ -289,21 +278,21 @@ def test_a_score_that_knows_the_assignment_withholds_its_evaluation():
     assert "those that differ most: replied, age" in str(caught.value)
 
 
-def test_too_few_rows_are_refused():
+def test_too_few_rows_are_refused(uplift_trial):
     with pytest.raises(InputError):
-        fit_uplift(trial(4), config())
+        fit_uplift(uplift_trial(4), config())
 
 
-def test_an_observational_table_is_not_called_lift():
+def test_an_observational_table_is_not_called_lift(uplift_trial):
     data = config().data.model_copy(update={"observational": True})
-    result = fit_uplift(trial(2_000), config().model_copy(update={"data": data}))
+    result = fit_uplift(uplift_trial(2_000), config().model_copy(update={"data": data}))
     metrics = result.metrics()
     assert metrics["design"] == "observational"
     assert "the adjusted average difference is positive" in metrics["contrasts"]["mail"]["verdict"]
 
 
-def test_arm_names_become_safe_file_names():
-    rows = replace(trial(2_000), arms=("none", "../Mail & Co"))
+def test_arm_names_become_safe_file_names(uplift_trial):
+    rows = replace(uplift_trial(2_000), arms=("none", "../Mail & Co"))
     data = config().data.model_copy(update={"treated": ["../Mail & Co"]})
     result = fit_uplift(rows, config().model_copy(update={"data": data}))
     assert [contrast.name for contrast in result.contrasts] == ["mail_co"]

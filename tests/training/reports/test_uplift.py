@@ -1,39 +1,26 @@
 """The uplift page shows the stored figures, escapes what came in, and says what it may not be used for."""
 
 import json
+from dataclasses import replace
 
-import numpy as np
 import pyarrow as pa
 import pytest
 
-from features import columns as c
 from features.config import validate
 from features.run import to_json
 from training.fit_uplift import fit_uplift
 from training.reports.model_card import card_text
 from training.reports.uplift import model_card, uplift_page
 from training.uplift.config import UpliftTrainingConfig
-from training.uplift.rows import UpliftRows
 
 ARM = "<b>mail</b>"
 
 
 @pytest.fixture(scope="module")
-def result():
-    rng = np.random.default_rng(0)
-    n = 4_000
-    age, treated = rng.normal(size=n), rng.random(n) < 0.5
-    rows = UpliftRows(
-        ids=pa.table({c.LINE: np.arange(n)}),
-        features=pa.table({"age": age, "years": age}),
-        arms=("none", ARM),
-        arm=treated.astype(np.int64),
-        probability=np.full((n, 2), 0.5),
-        outcomes={"visit": (rng.random(n) < 0.2 + 0.4 * treated * (age > 0)).astype(float)},
-        group=None,
-        time=None,
-        source="trial",
-    )
+def result(uplift_trial):
+    rows = uplift_trial(4_000)
+    age = rows.features["age"]
+    rows = replace(rows, features=pa.table({"age": age, "years": age}), arms=("none", ARM))
     small = {"kind": "lightgbm", "n_trees": 20, "min_child_rows": 50, "n_jobs": 1}
     content = {
         "kind": "uplift",

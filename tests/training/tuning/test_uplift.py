@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from features import columns as c
 from features.config import validate
 from training.fit_uplift import fit_uplift
 from training.tuning import uplift as tune_uplift
@@ -20,7 +19,6 @@ from training.uplift.base_models.linear import LinearConfig
 from training.uplift.config import UpliftTrainingConfig
 from training.uplift.holdout import split_rows
 from training.uplift.learners.t_learner import TLearnerConfig
-from training.uplift.rows import UpliftRows
 
 BOOSTED = {"kind": "lightgbm", "n_trees": 20, "min_child_rows": 50, "n_jobs": 1}
 CONFIG = validate(
@@ -49,22 +47,9 @@ WILD = TLearnerConfig(base=BoostedConfig(n_trees=200, n_leaves=64, min_child_row
 
 
 @pytest.fixture(scope="module")
-def rows():
-    """4,000 rows whose effect is there only for the old (age > 0)."""
-    rng = np.random.default_rng(0)
-    n = 4_000
-    age, treated = rng.normal(size=n), rng.random(n) < 0.5
-    return UpliftRows(
-        ids=pa.table({c.LINE: np.arange(n)}),
-        features=pa.table({"age": age}),
-        arms=("none", "mail"),
-        arm=treated.astype(np.int64),
-        probability=np.full((n, 2), 0.5),
-        outcomes={"visit": (rng.random(n) < 0.2 + 0.4 * treated * (age > 0)).astype(float)},
-        group=None,
-        time=None,
-        source="data.csv",
-    )
+def rows(uplift_trial):
+    found = uplift_trial(4_000)
+    return replace(found, features=found.features.select(["age"]))
 
 
 def _last(contest, setting):
