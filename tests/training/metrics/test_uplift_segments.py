@@ -76,6 +76,14 @@ def test_bins_that_show_nothing_alone_may_show_it_together():
     assert only.effect.low > 0
 
 
+def test_how_bins_differ_is_no_error_of_their_mean():
+    """Bins at 10 and 1, each with a standard deviation of 0.5 (1/n): the mean of both has the spread inside the bins only."""
+    effect = np.concatenate([two_values(10.0, 0.5), two_values(1.0, 0.5)])
+    (both,) = segments(effect, np.repeat(np.arange(2), 100), np.full(200, 0.1))
+    assert both.effect.se == pytest.approx(np.sqrt(200 / 199) * 0.5 / np.sqrt(200))
+    assert both.effect.high == pytest.approx(5.5 + bound_of_unions(2) * both.effect.se)
+
+
 @given(
     st.lists(st.floats(-3, 3), min_size=2, max_size=6),
     st.floats(0.01, 20),
