@@ -223,8 +223,21 @@ def read_parquet(path: Path) -> pa.Table:
     Raises:
         InputError: the file is missing or is not Parquet.
     """
-    try:
+    with _reading(path):
         return pq.read_table(path)
+
+
+def read_parquet_parts(path: Path, *, rows_at_once: int) -> Iterator[pa.Table]:
+    """The rows of a Parquet file, so many at a time. Errors as in `read_parquet`."""
+    with _reading(path), pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(rows_at_once):
+            yield pa.Table.from_batches([batch])
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError:
         raise InputError(
             str(path),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import pyarrow as pa
 
@@ -18,8 +19,11 @@ from features.tables import ASSIGNMENTS, CATALOG, EXPOSURES, PERSONS
 from serving.config import CampaignConfig
 from serving.contact_log import contact_log
 from serving.exports.facts import known_ids
+from serving.exports.person_lists import KnownIds
 from serving.frequency import NotEnforced, contacts_left, not_enforced
 from serving.priority import contacts_ahead
+
+_NOBODY: Final = KnownIds(frozenset(), {}, None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +81,7 @@ def load_people(project: Project, config: CampaignConfig, runs: Mapping[str, Run
     log = contact_log(
         exposures if config.frequency.recorded else None,
         [project.folder / name for name in config.frequency.logs],
-        known_ids(ingested),
+        known_ids(ingested) if config.frequency.logs else _NOBODY,
     )
     channels = list(config.by_channel())
     ahead = contacts_ahead([project.folder / name for name in config.frequency.ahead], as_of=as_of)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from features.run import write_text
 from serving.exports.base import FaultError, Row
-from serving.exports.inert import FORMULA_STARTS, clean_text
+from serving.exports.inert import clean_text, looks_like_formula
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class DelimitedFormat:
         for place, text in enumerate(row):
             if clean_text(text) != text:
                 return f"'{self.columns[place]}' holds a control or invisible character"
-            if text.startswith(tuple(FORMULA_STARTS)) and place not in self.numbers:
+            if looks_like_formula(text) and place not in self.numbers:
                 return f"'{self.columns[place]}' starts like a formula"
         return self.row_problem(row)
 

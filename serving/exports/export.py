@@ -91,10 +91,10 @@ def gather(
     decisions = read_decisions(
         scored, ingested, project.workspace, as_of=as_of, max_age_hours=config.max_age_hours
     )
-    decisions = drop_erased(decisions, project.workspace)
-    require_no_control(
-        decisions.filter(decisions[c.CONTACT]), scored.manifest["config"].get("holdout")
+    reached, everyone = (
+        drop_erased(table, project.workspace) for table in (decisions.contacts, decisions.everyone)
     )
+    require_no_control(reached, scored.manifest["config"].get("holdout"))
     known = known_ids(ingested)
     lists = [(project.folder / name).resolve() for name in config.suppressions]
     now = facts_of_now(
@@ -104,9 +104,9 @@ def gather(
     return ExportFacts(
         as_of=as_of,
         currency=project.config.currency,
-        eligible=recheck(decisions, now, run_id=run_id),
+        eligible=recheck(reached, now, run_id=run_id),
         segments=first_segments(project, SEGMENTS_STEP) if SEGMENTS_STEP in runs else {},
-        excluded=excluded_persons(decisions, now),
+        excluded=excluded_persons(everyone, now),
         known=known,
         contacts=None
         if contacts is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
@@ -14,11 +15,11 @@ from features import columns as c
 from features.assignment import HOLDOUT
 from features.catalog.labels import with_labels
 from features.catalog.profiles import Vertical
-from features.contracts import TableContract
+from features.contracts import TableContract, check
 from features.errors import GateError, InputError
 from features.feed_tables import FEED_ITEMS, FEED_LABELS, ITEM_SUPPRESSIONS
 from features.project import Project
-from features.run import Run
+from features.run import Run, read_parquet_parts
 from features.steps.ingest import INGEST
 from features.store import Workspace
 from features.tables import (
@@ -36,6 +37,12 @@ from serving.exports.recheck import ERASED, NO_CONSENT, NOT_KNOWN, Eligible, Now
 from serving.waterfall import apply_rules
 
 _PURCHASE: Final = "purchase"
+_ROWS_AT_ONCE: Final = 1 << 16
+_EVERYONE: Final = pa.schema(
+    [DECISIONS.schema.field(name) for name in (
+        c.PERSON_ID, c.RANK, c.AS_OF, c.CONTACT, c.ELIGIBLE, c.ARM, c.REASON_CODES, c.SNAPSHOT_ID,
+    )]
+)  # fmt: skip
 _SECRET: Final = (NOT_KNOWN, ERASED, NO_CONSENT)
 """Reasons whose persons no file may name."""
 
@@ -99,18 +106,53 @@ def stored(run: Run, contract: TableContract) -> pa.Table | None:
     return run.read(contract) if contract.name in run.manifest["tables"] else None
 
 
+@dataclass(frozen=True, eq=False)
+class Decisions:
+    """The decisions of a run, as far as an export looks at them.
+
+    Attributes:
+        contacts: all rows of the persons to contact.
+        everyone: who, when, and what became of them, from the first row of everybody.
+    """
+
+    contacts: pa.Table
+    everyone: pa.Table
+
+
 def read_decisions(
     scored: Run, ingested: Run, workspace: Workspace, *, as_of: datetime, max_age_hours: float
-) -> pa.Table:
-    """The decisions, if they may still be used and can be traced.
+) -> Decisions:
+    """The decisions, if they may still be used and can be traced; some rows at a time are read into memory.
 
     Raises:
-        InputError: they are of a moment to come.
+        InputError: they are of a moment to come, or cannot be read.
         GateError: they are too old, or their feed snapshot is not in the workspace.
+        SchemaError: the contacts are no decisions.
     """
-    decisions = scored.read(DECISIONS)
-    if not decisions.num_rows:
-        return decisions
+    decisions = _split(scored.path / f"{DECISIONS.name}.parquet")
+    if decisions.everyone.num_rows:
+        _require_in_force(decisions.everyone, scored, ingested, workspace, as_of, max_age_hours)
+    return decisions
+
+
+def _split(path: Path) -> Decisions:
+    contacts, first = [DECISIONS.schema.empty_table()], [_EVERYONE.empty_table()]
+    for rows in read_parquet_parts(path, rows_at_once=_ROWS_AT_ONCE):
+        contacts.append(rows.filter(rows[c.CONTACT]))
+        first.append(rows.filter(pc.equal(rows[c.RANK], 1)).select(_EVERYONE.names))
+    everyone = pa.concat_tables(first, promote_options="permissive")
+    table = pa.concat_tables(contacts, promote_options="permissive")
+    return Decisions(check(table, DECISIONS, source=str(path)), everyone)
+
+
+def _require_in_force(
+    decisions: pa.Table,
+    scored: Run,
+    ingested: Run,
+    workspace: Workspace,
+    as_of: datetime,
+    max_age_hours: float,
+) -> None:
     decided: datetime = decisions[c.AS_OF][0].as_py()
     age = (as_of - decided) / timedelta(hours=1)
     if age < 0:
@@ -128,7 +170,6 @@ def read_decisions(
             next_step="Run 'retarget score' again, or raise 'max_age_hours'.",
         )
     _require_snapshot(decisions, scored, ingested, workspace)
-    return decisions
 
 
 def _require_snapshot(

@@ -14,6 +14,9 @@ from typing import Any, Final
 FORMULA_STARTS: Final = "=+-@\uff1d\uff0b\uff0d\uff20"
 """First characters of a cell that spreadsheets run, and their full-width forms."""
 
+_FORMULAS: Final = tuple(FORMULA_STARTS)
+_UNSAFE: Final = (*FORMULA_STARTS, "#", "'")
+
 E_MAIL: Final = re.compile(r"[^\s@,;:\"'<>()\[\]]+@[^\s@,;:\"'<>()\[\]]+\.[^\s@,;:\"'<>()\[\]]+")
 
 _SPACES: Final = re.compile(r"\s+")
@@ -35,7 +38,9 @@ def clean_text(text: str) -> str:
         >>> clean_text("two\nlines \u202eright to left\u202c")
         'two lines right to left'
     """
-    kept = text if text.isprintable() else "".join(_visible(character) for character in text)
+    if text.isprintable():  # the blank is the only printable white space
+        return _SPACES.sub(" ", text).strip() if "  " in text else text.strip()
+    kept = "".join(_visible(character) for character in text)
     return _SPACES.sub(" ", kept).strip()
 
 
@@ -53,7 +58,12 @@ def cell(text: str) -> str:
         ("'=1+1", "'-50% off", 'Socks')
     """
     cleaned = clean_text(text)
-    return f"'{cleaned}" if cleaned.startswith(tuple(FORMULA_STARTS)) else cleaned
+    return f"'{cleaned}" if looks_like_formula(cleaned) else cleaned
+
+
+def looks_like_formula(text: str) -> bool:
+    """Whether a spreadsheet would run the cell."""
+    return text.startswith(_FORMULAS)
 
 
 def id_problem(value: str) -> str | None:
@@ -63,9 +73,9 @@ def id_problem(value: str) -> str | None:
         >>> id_problem("sku-1"), id_problem("=cmd"), id_problem("ann@example.com")
         (None, 'unsafe_id', 'id_is_a_contact')
     """
-    if not value or clean_text(value) != value or value.startswith((*FORMULA_STARTS, "#", "'")):
+    if not value or clean_text(value) != value or value.startswith(_UNSAFE):
         return "unsafe_id"
-    return "id_is_a_contact" if E_MAIL.fullmatch(value) else None
+    return "id_is_a_contact" if "@" in value and E_MAIL.fullmatch(value) else None
 
 
 def json_line(content: Any) -> str:

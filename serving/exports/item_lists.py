@@ -45,6 +45,8 @@ _TYPES: Final[dict[str, pa.DataType]] = {
 COLUMNS: Final = tuple(_TYPES)
 _SCHEMA: Final = pa.schema(list(_TYPES.items()))
 _WRITTEN: Final = {pa.int64(): int, pa.float64(): float}
+_WRITE: Final = tuple(_WRITTEN.get(type_, str) for type_ in _TYPES.values())
+_READ: Final = tuple((write, type(None)) for write in _WRITE)
 _PERSON, _RANK, _ITEM, _PRICE = (COLUMNS.index(n) for n in (c.PERSON_ID, c.RANK, c.ITEM_ID, c.PRICE))  # fmt: skip
 _FROM_LISTS: Final = (c.PERSON_ID, c.RANK, c.ITEM_ID, c.TITLE, c.PRICE, c.CURRENCY, c.RECO_KIND, c.STAGE, c.MESSAGE, c.SNAPSHOT_ID)  # fmt: skip
 
@@ -92,10 +94,11 @@ def row_problem(row: Row) -> str | None:
 
 
 def _row(row: dict[str, Any], *, hide_price: bool) -> Row:
-    price = "" if hide_price or row[c.PRICE] is None else repr(row[c.PRICE])
-    texts = {name: cell(row[name] or "") for name in (c.TITLE, c.MESSAGE)}
-    own = {**row, **texts, c.PRICE: price, "schema_version": SCHEMA_VERSION}
-    return tuple(str(own[name] or "") for name in COLUMNS)
+    row["schema_version"] = SCHEMA_VERSION
+    row[c.PRICE] = "" if hide_price or row[c.PRICE] is None else repr(row[c.PRICE])
+    for name in (c.TITLE, c.MESSAGE):
+        row[name] = cell(row[name] or "")
+    return tuple([str(row[name] or "") for name in COLUMNS])
 
 
 @dataclass(frozen=True)
@@ -128,22 +131,23 @@ class _TypedFormat:
 
 def _record(row: Row) -> dict[str, Any]:
     """A row with numbers as numbers and nothing as null."""
-    return {
-        name: _WRITTEN.get(_TYPES[name], str)(text) if text else None
-        for name, text in zip(COLUMNS, row, strict=True)
-    }
+    values = [write(text) if text else None for write, text in zip(_WRITE, row, strict=True)]
+    return dict(zip(COLUMNS, values, strict=True))
 
 
 def _texts(record: dict[str, Any]) -> Row:
     if tuple(record) != COLUMNS:
         raise FaultError(f"a row has the keys {', '.join(record)}, not {', '.join(COLUMNS)}")
-    wrong = [n for n, value in record.items() if not isinstance(value, (_WRITTEN.get(_TYPES[n], str), type(None)))]  # fmt: skip
-    if wrong:
-        raise FaultError(f"'{wrong[0]}' is not {_TYPES[wrong[0]]}")
-    return tuple(_text(value) for value in record.values())
+    values = record.values()
+    for name, value, types in zip(COLUMNS, values, _READ, strict=True):
+        if not isinstance(value, types):
+            raise FaultError(f"'{name}' is not {_TYPES[name]}")
+    return tuple([_text(value) for value in values])
 
 
 def _text(value: Any) -> str:
+    if type(value) is str:
+        return value
     if value is None:
         return ""
     return repr(value) if isinstance(value, float) else str(value)
