@@ -36,9 +36,10 @@ def test_gain_by_hand():
 
 
 def test_contrasts_count_alike_however_many_rows_they_have():
-    small, large = scored([1.0, 3], [0, 1]), scored([1.0] * 50 + [3] * 50, [0] * 50 + [1] * 50)
-    both = list(running_gains([small, large], lambda _: Says(2)))
-    assert both[-1] == pytest.approx(((3 - 1) ** 2 - 1**2) / 1)
+    small, large = scored([1.0, 3], [0, 1]), scored([0.0] * 50 + [4] * 50, [0] * 50 + [1] * 50)
+    found = list(running_gains([small, large], lambda _: Says(2)))
+    of_small, of_large = (3 - 1) ** 2 - 1**2, 4**2 - 2**2
+    assert found[-1] == pytest.approx((of_small + of_large) / 2)
 
 
 def test_a_learner_is_fitted_without_the_rows_it_is_judged_on():
