@@ -15,6 +15,9 @@ _METHODS: Final = {
 }
 
 
+_ALARM: Final = 0.05
+
+
 def region_page(found: Mapping[str, Any]) -> str:
     """One self-contained HTML page.
 
@@ -87,12 +90,22 @@ def _lift(lift: Mapping[str, Any]) -> str:
     return f"{100 * lift['relative']:+.1f} % [{_end(lift['low'])}, {_end(lift['high'])}]"
 
 
+def _total(effect: Mapping[str, Any]) -> str:
+    """What was won in all, with the ends of its interval."""
+    ends = [
+        "no end" if effect[end] is None else f"{effect[end]:+,.4g}"
+        for end in ("total_low", "total_high")
+    ]
+    return f"{with_unit(format(effect['total'], '+,.4g'), effect['unit'])} [{ends[0]}, {ends[1]}]"
+
+
 def _said(effect: Mapping[str, Any], periods: str) -> Said:
-    name = effect["outcome"].replace("_", " ")
-    total = with_unit(f"{effect['total']:+,.4g}", effect["unit"])
+    lift, unit = effect["lift"], effect["unit"]
+    total = with_unit(f"{effect['total']:+,.4g}", unit)
+    told = lift["p_value"] <= _ALARM
     text = (
-        f"In the treated regions {name} was {_lift(effect['lift'])} of what it would have been: {total} in all "
-        f"(p {effect['lift']['p_value']:.3g})."
+        f"In the treated regions {effect['outcome'].replace('_', ' ')} changed by {_lift(lift)} against what it would have been: "
+        f"{total} in all (p {lift['p_value']:.3g}).{'' if told else ' This is not told from no change.'}"
     )
     return Said(text, f"{periods}; {effect['convention']}")
 
@@ -110,7 +123,7 @@ def _effects(effects: Sequence[Mapping[str, Any]], periods: str) -> Table:
                 figure(with_unit(f"{effect['before']:,.4g}", unit), effect["before"], told=told),
                 figure(with_unit(f"{effect['after']:,.4g}", unit), effect["after"], told=told),
                 figure(_lift(lift), lift["relative"], told=told, low=lift["low"], high=lift["high"]),
-                figure(with_unit(f"{effect['total']:+,.4g}", unit), effect["total"], told=told,
+                figure(_total(effect), effect["total"], told=told,
                        low=effect["total_low"], high=effect["total_high"]),
                 figure(f"{lift['p_value']:.3g}", lift["p_value"], told=f"share of {number(lift['assignments'])} assignments"),
                 figure(UNKNOWN if holm is None else f"{holm:.3g}", holm, told=told),
