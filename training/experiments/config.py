@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from features.config import BaseConfig
 from training.experiments.attribution import AttributionConfig
+from training.experiments.cohorts import CohortConfig
 from training.experiments.data_config import ExperimentHistories, ExperimentTable, LargeTable
 from training.experiments.funnel import FunnelConfig
 from training.uplift.base_models.linear import LinearConfig
@@ -114,6 +115,9 @@ class MeasureConfig(BaseConfig):
     funnel: FunnelConfig | None = None
     """The first primary outcome by intent tier and by number of impressions."""
 
+    cohorts: CohortConfig | None = None
+    """What cohorts brought as time went by, in both arms."""
+
     seed: int = Field(default=0, ge=0)
     """Of the folds."""
 
@@ -149,9 +153,11 @@ class MeasureConfig(BaseConfig):
 
     @property
     def known_columns(self) -> list[str]:
-        """Columns of attribution and funnel that may be missing in a row."""
+        """Columns of attribution, cohorts and funnel that may be missing in a row."""
         rule = self.attribution
         found = [] if rule is None else [rule.days_to_conversion, *rule.channels.values()]
+        if self.cohorts is not None:
+            found += [self.cohorts.column, *self.cohorts.values.values()]
         return found if self.funnel is None else [*found, self.funnel.tier]
 
     @property

@@ -7,11 +7,13 @@ from typing import Final
 
 from training.experiments.attribution import Attributed
 from training.experiments.click_path import ChannelCredit
+from training.experiments.cohorts import CohortValue
 from training.experiments.config import Method
 from training.experiments.exposure import ExposedEffect, GhostEffect
 from training.experiments.funnel import FunnelCell, Reach
 from training.experiments.lift import LiftEstimate
 from training.experiments.over_days import DailyEffects
+from training.experiments.tier_levels import TierLevel
 from training.experiments.validity import Check
 from training.metrics.estimates import Estimate
 
@@ -128,6 +130,8 @@ class Measurement:
         attributed: what rules would credit, by treated arm.
         funnel: cells by treated arm.
         reach: of every arm, where impressions are counted.
+        tiers: every outcome by intent tier and arm, where tiers are known.
+        cohorts: value of every cohort, by treated arm.
         channels: what last click credits to each channel in both arms, by treated arm.
     """
 
@@ -145,3 +149,5 @@ class Measurement:
     funnel: tuple[FunnelCell, ...]
     reach: tuple[Reach, ...]
     channels: tuple[ChannelCredit, ...] = ()
+    tiers: tuple[TierLevel, ...] = ()
+    cohorts: tuple[CohortValue, ...] = ()

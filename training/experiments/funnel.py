@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -103,8 +103,7 @@ def funnel_cells(
         config: cells.
     """
     levels = np.asarray(tier, dtype=np.str_)
-    known = [name for name in config.tiers if (levels == name).any()]
-    order = [*known, *(name for name in sorted(set(levels.tolist())) if name not in known)]
+    order = ordered_tiers(tier, config)
 
     def cell(level: str, name: str, inside: BoolArray) -> FunnelCell:
         part = rows.subset(inside)
@@ -122,6 +121,13 @@ def funnel_cells(
         for place, name in enumerate(names)
     ]
     return [*_shrunken(whole), *_shrunken(cells)]
+
+
+def ordered_tiers(levels: Iterable[str], config: FunnelConfig) -> list[str]:
+    """The tiers that rows have: as declared, others behind them by name."""
+    present = set(levels)
+    known = [name for name in config.tiers if name in present]
+    return [*known, *sorted(present.difference(known))]
 
 
 def buckets(frequency: FloatArray, at_least: Sequence[int]) -> tuple[np.ndarray, list[str]]:

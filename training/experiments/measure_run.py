@@ -21,6 +21,7 @@ from features.provenance import file_hash
 from features.run import Run, RunWriter, to_json
 from features.sources.flat_table import FlatTable, flat_table_of, read_flat_table
 from features.steps.features import FEATURES, load_histories
+from features.steps.ingest import INGEST, QUALITY
 from features.steps.simulate import SIMULATE
 from features.store import Workspace
 from features.tables import ASSIGNMENTS, EXPOSURES, OUTCOMES, REJECTS
@@ -32,6 +33,7 @@ from training.experiments.findings import Measurement
 from training.experiments.large_table import measure_large
 from training.experiments.measurement import measure_experiment
 from training.experiments.rows import experiment_rows
+from training.experiments.tier_levels import TierLevel
 from training.reports.experiment import experiment_page
 from training.tracking.runs import TRACKED, track_run
 
@@ -81,7 +83,7 @@ def measure_project(project: Project, config: MeasureConfig, data: ExperimentHis
     """Measure a recorded campaign of a project: rows are (person, time of assignment), clustered by person.
 
     Args:
-        project: has the steps features and simulate behind it.
+        project: has the steps ingest, features and simulate behind it.
         config: what is measured.
         data: its `data`.
 
@@ -89,17 +91,18 @@ def measure_project(project: Project, config: MeasureConfig, data: ExperimentHis
         WorkspaceError: a step before it has not been run.
         GateError: a check failed; nothing is written.
     """
-    built, simulated = (project.workspace.current(step) for step in (FEATURES, SIMULATE))
-    table = campaign_table(built, simulated, data.experiment)
+    runs = {step: project.workspace.current(step) for step in (INGEST, FEATURES, SIMULATE)}
+    table = campaign_table(runs[FEATURES], runs[SIMULATE], data.experiment)
     return _carry_out(
         project.workspace,
         flat_table_of(table, source=f"experiment '{data.experiment}'"),
         campaign_columns(data),
         config,
         content=config.model_copy(update={"workspace": ""}),
-        inputs={FEATURES: built.run_id, SIMULATE: simulated.run_id},
+        inputs={step: run.run_id for step, run in runs.items()},
         tracking_project=project.config.name,
         notice=_SIMULATED,
+        facts=runs[INGEST].json(QUALITY),
     )
 
 
@@ -164,10 +167,12 @@ def _carry_out(
     inputs: Mapping[str, str],
     tracking_project: str,
     notice: str = "",
+    facts: Mapping[str, Any] | None = None,
 ) -> Run:
     def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
         rows, judged = experiment_rows(flat, data, config)
-        _write(measure_experiment(rows, config), content, writer, figures, notice=notice)
+        found = measure_experiment(rows, config)
+        _write(found, content, writer, figures, notice=notice, facts=facts)
         writer.table(judged.rejects, REJECTS, source=judged.source)
         figures["rejects"] = judged.rejects.num_rows
 
@@ -209,9 +214,10 @@ def _write(
     figures: dict[str, Any],
     *,
     notice: str = "",
+    facts: Mapping[str, Any] | None = None,
 ) -> None:
-    """The files and figures of a measurement."""
-    stored = {**asdict(found), "design": _declared(content), "notice": notice}
+    """The files and figures of a measurement; `facts` is the quality report of what came in, None where there is none."""
+    stored = {**asdict(found), "design": _declared(content), "notice": notice, "facts": facts}
     writer.json(LIFT, stored)
     for name, table in result_tables(found).items():
         writer.parquet(name, table)
@@ -278,6 +284,8 @@ def result_tables(found: Measurement) -> dict[str, pa.Table]:
             "ratios": list(map(_flattened, found.ratios)),
             "segments": list(map(_flattened, found.segments)),
             "funnel": list(map(_flattened, found.funnel)),
+            "tiers": [_level(row) for row in found.tiers],
+            "cohorts": list(map(_flattened, found.cohorts)),
             "channels": list(map(_flattened, found.channels)),
             "attributed": [_attributed(row) for row in found.attributed],
             "checks": [asdict(check) for check in found.checks],
@@ -308,6 +316,13 @@ def _flattened(row: Any) -> dict[str, Any]:
     for name, value in asdict(row).items():
         flat |= value if isinstance(value, dict) else {name: value}
     return flat
+
+
+def _level(row: TierLevel) -> dict[str, Any]:
+    """A level with its interval; its rows are those of the arm in the tier."""
+    flat = asdict(row)
+    part = flat.pop("level") or {}
+    return flat | {end: part.get(end, float("nan")) for end in ("value", "se", "low", "high")}
 
 
 def _attributed(row: Attributed) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from scipy import stats
 from features.arrays import BoolArray, FloatArray
 from training.experiments.attribution import Attributed, attribute
 from training.experiments.click_path import ChannelCredit, credit_channels
+from training.experiments.cohorts import CohortValue, cohort_values
 from training.experiments.config import (
     PREDICTION_FOLDS,
     ContinuousOutcome,
@@ -44,6 +45,7 @@ from training.experiments.lift import LiftEstimate
 from training.experiments.over_days import DailyEffects, daily_effects
 from training.experiments.prediction import predict_out_of_fold
 from training.experiments.rows import ExperimentRows
+from training.experiments.tier_levels import columns_of, tier_levels
 from training.experiments.validity import check_experiment, contrast_rows, require_valid
 from training.metrics.intervals import holm
 
@@ -65,6 +67,7 @@ def measure_experiment(rows: ExperimentRows, config: MeasureConfig) -> Measureme
     attributed: list[Attributed] = []
     funnel: list[FunnelCell] = []
     channels: list[ChannelCredit] = []
+    cohorts: list[CohortValue] = []
     for treated in range(1, len(rows.arms)):
         contrast = _Contrast(rows, treated, config)
         for name in ordered(config):
@@ -79,6 +82,7 @@ def measure_experiment(rows: ExperimentRows, config: MeasureConfig) -> Measureme
         attributed += contrast.attributed()
         channels += contrast.channels()
         funnel += contrast.funnel()
+        cohorts += contrast.cohorts()
     return Measurement(
         rows=len(rows),
         units=len(rows) if rows.cluster is None else len(np.unique(rows.cluster)),
@@ -94,6 +98,8 @@ def measure_experiment(rows: ExperimentRows, config: MeasureConfig) -> Measureme
         funnel=tuple(funnel),
         reach=tuple(_reach(rows, config)),
         channels=tuple(channels),
+        tiers=tuple(tier_levels(rows, config)),
+        cohorts=tuple(cohorts),
     )
 
 
@@ -217,6 +223,18 @@ class _Contrast:
             config=config,
         )
 
+    def cohorts(self) -> list[CohortValue]:
+        config = self.config.cohorts
+        if config is None or self.all.cohort is None:
+            return []
+        return cohort_values(
+            self.rows,
+            treated=self.treated,
+            cohort=np.asarray(self.all.cohort)[self.kept].tolist(),
+            values={days: found[self.kept] for days, found in self.all.cohort_values.items()},
+            unit=config.unit,
+        )
+
     def _segment(
         self, name: str, level: str, inside: BoolArray, values: FloatArray
     ) -> SegmentEffect:
@@ -313,15 +331,12 @@ def _levels(rows: ExperimentRows, config: MeasureConfig) -> list[ArmLevel]:
     found = []
     for name in ordered(config):
         outcome = config.outcomes[name]
-        top, bottom = rows.numbers.get(name), None
-        if isinstance(outcome, RatioOutcome | IncrementalRatioOutcome):
-            top, bottom = (rows.numbers[key] for key in (outcome.numerator, outcome.denominator))
+        top, bottom = columns_of(rows, name, outcome)
         for position, arm in enumerate(rows.arms):
             inside = rows.arm == position
             everybody = ContrastRows(inside, rows.probability[:, position], rows.cluster)
-            if top is not None:
-                level = arm_level(top, bottom, inside, everybody)
-                found.append(ArmLevel(arm, name, getattr(outcome, "unit", ""), level))
+            level = arm_level(top, bottom, inside, everybody)
+            found.append(ArmLevel(arm, name, getattr(outcome, "unit", ""), level))
     return found
 
 

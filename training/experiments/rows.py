@@ -41,6 +41,8 @@ class ExperimentRows:
         days_to_conversion: NaN where there was none, shape (n_rows,); None where it is not named.
         click_path: days from the last click of each channel to the conversion, NaN where there was none, by channel, each of shape
             (n_rows,); empty where it is not named.
+        cohort: of each row, shape (n_rows,); None where it is not named.
+        cohort_values: what each row brought within so many days, NaN where these are not over, by days, each of shape (n_rows,).
         seconds_to_exposure: from assignment to exposure, NaN where there was none, shape (n_rows,); None as above.
         source: file or table, for messages.
     """
@@ -61,6 +63,8 @@ class ExperimentRows:
     tier: list[str] | None
     days_to_conversion: FloatArray | None
     click_path: dict[str, FloatArray]
+    cohort: list[str] | None
+    cohort_values: dict[int, FloatArray]
     seconds_to_exposure: FloatArray | None
     source: str
 
@@ -142,8 +146,15 @@ def _of_columns(
         click_path={}
         if config.attribution is None
         else {
-            channel: _click_days(known, column, source)
+            channel: _sometimes(known, column, source, "it holds days from a click to a conversion")
             for channel, column in config.attribution.channels.items()
+        },
+        cohort=None if config.cohorts is None else _labels(known[config.cohorts.column]),
+        cohort_values={}
+        if config.cohorts is None
+        else {
+            days: _sometimes(known, column, source, "it holds what rows brought")
+            for days, column in config.cohorts.values.items()
         },
         seconds_to_exposure=None
         if data.assigned_at is None or data.exposed_at is None
@@ -185,10 +196,13 @@ def _number(table: pa.Table, column: str, source: str) -> FloatArray:
     return filled
 
 
-def _click_days(table: pa.Table, column: str, source: str) -> FloatArray:
-    values = number_values(table[column])
-    if values is None:
-        raise _unusable(source, column, "no numbers", "it holds days from a click to a conversion")
+def _sometimes(table: pa.Table, column: str, source: str, rule: str) -> FloatArray:
+    """Numbers, NaN where there is none."""
+    written = table[column]
+    values = number_values(written)
+    text = pa.types.is_dictionary(written.type)
+    if values is None or (text and np.isnan(values).sum() > written.null_count):
+        raise _unusable(source, column, "cells that are no numbers", rule)
     return values
 
 

@@ -18,11 +18,14 @@ from training.reports.experiment_words import change, interval_text, population,
 from training.reports.funnel_tables import (
     attributed_table,
     channels_table,
+    cohorts_table,
     exposure_table,
     funnel_table,
     reach_table,
+    tiers_table,
 )
 from training.reports.page import Said, number, percent, render_page, trusted_svg
+from training.reports.quality import feed_table
 from training.reports.table import Table
 
 _ESTIMAND: Final = "Intention to treat: everybody assigned is counted, whether or not the treatment reached them. Intervals are 95 %."
@@ -76,9 +79,12 @@ def _tabs(found: Mapping[str, Any]) -> list[dict[str, Any]]:
             "Funnel",
             [],
             [
+                tiers_table(found.get("tiers", [])),
                 funnel_table(found["funnel"]),
                 reach_table(found["reach"]),
                 *map(exposure_table, found["exposure"]),
+                cohorts_table(found.get("cohorts", [])),
+                *([feed_table(found["facts"])] if found.get("facts") else []),
             ],
         ),
         (

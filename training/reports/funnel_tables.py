@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from training.reports.experiment_words import difference, estimate
+from training.reports.experiment_words import amount, difference, estimate, population
 from training.reports.page import UNKNOWN, number, percent
 from training.reports.table import Cell, Table, figure, row
 
@@ -89,6 +89,86 @@ def channels_table(channels: Sequence[Mapping[str, Any]]) -> Table:
         f"A conversion is credited to the channel of the last click in the {window} days before it. The changes add up to that of conversions: "
         "a channel with a change below 0 loses credit to the treatment.",
     )  # fmt: skip
+
+
+def tiers_table(levels: Sequence[Mapping[str, Any]]) -> Table:
+    """Every outcome by intent tier, a row per tier and arm."""
+    outcomes = list(dict.fromkeys(one["outcome"] for one in levels))
+    places: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
+    for one in levels:
+        places.setdefault((one["tier"], one["arm"]), {})[one["outcome"]] = one
+    rows = []
+    for (tier, arm), found in places.items():
+        assigned = found[outcomes[0]]["n_rows"]
+        rows.append(
+            row(
+                tier,
+                arm,
+                figure(number(assigned), assigned, told="rows assigned to the arm in the tier"),
+                *(_tier_level(found[outcome]) for outcome in outcomes),
+                mark="chosen" if tier == "all" else "",
+            )
+        )
+    return Table(
+        "Funnel in figures: every outcome by intent tier and arm",
+        ("Tier", "Arm", "Rows", *(outcome.replace("_", " ") for outcome in outcomes)),
+        tuple(rows),
+        "Means per assigned row, or ratios of sums, reached or not. Levels, not effects: tiers differ by who is in them. A dash: nothing to divide "
+        "by, or fewer than 30 rows.",
+    )
+
+
+def _tier_level(found: Mapping[str, Any]) -> Cell:
+    level = found["level"]
+    if level is None or level["value"] is None:
+        return Cell(UNKNOWN)
+    kind, unit, low, high = found["kind"], found["unit"], level["low"], level["high"]
+    interval = (
+        "no interval"
+        if low is None
+        else f"95 % interval {amount(low, kind, unit)} to {amount(high, kind, unit)}"
+    )
+    return figure(
+        amount(level["value"], kind, unit),
+        level["value"],
+        told=f"{interval}; {number(found['n_rows'])} rows of {found['arm']} in tier {found['tier']}; mean per row, or ratio of sums with the "
+        "delta method",
+        low=low,
+        high=high,
+    )
+
+
+def cohorts_table(cohorts: Sequence[Mapping[str, Any]]) -> Table:
+    """What cohorts brought as time went by, treated beside control."""
+    rows = []
+    for one in cohorts:
+        lift = one["lift"]
+        levels = [
+            Cell("too few rows, or days not over")
+            if lift is None
+            else figure(
+                amount(lift[name], "continuous", one["unit"]), lift[name], told=population(lift)
+            )
+            for name in ("base_mean", "treated_mean")
+        ]
+        rows.append(
+            row(
+                one["treated"],
+                one["cohort"],
+                figure(str(one["days"]), one["days"], told="days since assignment"),
+                figure(number(one["n_rows"]), one["n_rows"], told="rows of both arms"),
+                *levels,
+                Cell(UNKNOWN) if lift is None else difference(lift),
+                mark="chosen" if one["cohort"] == "all" else "",
+            )
+        )
+    return Table(
+        "Value of cohorts as time goes by",
+        ("Treated", "Cohort", "Days", "Rows", "Without", "With", "Difference [95 %]"),
+        tuple(rows),
+        "Value per assigned row within so many days after assignment. A cohort appears once these days are over for all of its rows. Intervals "
+        "hold for each line by itself.",
+    )
 
 
 def funnel_table(cells: Sequence[Mapping[str, Any]]) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import pandas as pd
@@ -40,9 +41,7 @@ def quality_facts(report: Mapping[str, Any], *further: Mapping[str, Any]) -> dic
     checks = sorted(found, key=lambda check: STATUSES.index(check["status"]))
     return {
         "sentence": _sentence(report, checks),
-        "checks": _checks(
-            checks, told=f"{report['events']:,} events before {report['as_of'][:10]}"
-        ),
+        "checks": _checks(checks, told=looked_at(report)),
         "next_steps": [
             {"name": _label(check["name"]), "text": check["next_step"]}
             for check in checks
@@ -64,6 +63,20 @@ def quality_facts(report: Mapping[str, Any], *further: Mapping[str, Any]) -> dic
             and (check["status"] in _ALARMS or (check["status"], detail["title"]) == _UNMATCHED)
         ],
     }
+
+
+def feed_table(report: Mapping[str, Any]) -> Table:
+    """Feed errors, mismatches and traffic filters: the checks of what came in, those without input included."""
+    return replace(
+        _checks(report["checks"], told=looked_at(report)),
+        title="Feed and traffic: errors and mismatches",
+        note="Of the whole project, not of an arm. “Not available”: the input is missing, so nothing was enforced.",
+    )
+
+
+def looked_at(report: Mapping[str, Any]) -> str:
+    """Population of the figures of a quality report."""
+    return f"{report['events']:,} events before {report['as_of'][:10]}"
 
 
 def _sentence(report: Mapping[str, Any], checks: Sequence[Mapping[str, Any]]) -> str:

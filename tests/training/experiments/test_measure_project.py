@@ -51,6 +51,8 @@ def test_the_lift_is_that_beside_the_planted_truth(project, monkeypatch, tmp_pat
         assert effect["lift"]["effect"] == pytest.approx(planted[effect["outcome"]], abs=1e-12)
     page = (run.path / "report.html").read_text()
     assert "the campaign is simulated" in page
+    assert "Feed and traffic: errors and mismatches" in page
+    assert {level["tier"] for level in found["tiers"]} > {"all"}
     assert found["exposure"][0]["by_ghosts"]["share"] == pytest.approx(truth["share_reached"])
 
 
