@@ -69,3 +69,32 @@ def test_the_command_line_knows_both(folder):
         answer = CliRunner().invoke(app, [command, str(folder / f"{command}.yaml"), "--dry-run"])
         assert answer.exit_code == 0, answer.output
         assert f"[1/1] {command}" in answer.output
+
+
+def test_regions_are_designed_and_measured_by_the_same_commands(tmp_path, monkeypatch):
+    monkeypatch.setattr("training.experiments.regions.run.track_run", lambda *_, **__: None)
+    rng = np.random.default_rng(0)
+    days = np.datetime64("2026-01-01") + np.arange(50)
+    table = {
+        "region": np.repeat([f"r{place:02d}" for place in range(12)], 50),
+        "day": np.tile(days.astype(str), 12),
+        "sales": rng.gamma(100, 1, 600),
+    }
+    pq.write_table(pa.table(table), tmp_path / "sales.parquet")
+    (tmp_path / "design.yaml").write_text(
+        "kind: design_regions\nworkspace: ws\ndata: {path: sales.parquet}\noutcomes: {sales: {lift: 0.1}}\n"
+        "alike_in: sales\nsalt: spring\ntest_days: [7]\n"
+    )
+    (tmp_path / "measure.yaml").write_text(
+        "kind: measure_regions\nworkspace: ws\ndata: {path: sales.parquet}\nlot: {path: lot.parquet}\n"
+        "start: 2026-02-01\noutcomes: {sales: {}}\nprimary: [sales]\n"
+    )
+    (job,) = plan_design(tmp_path / "design.yaml", []).jobs
+    run = job.carry_out()
+    assert len(job.told(run)) == 2
+    assert set(job.shown) <= set(run.manifest["figures"])
+    (run.path / "assignment.parquet").rename(tmp_path / "lot.parquet")
+    (job,) = plan_measure(tmp_path / "measure.yaml", ["method=difference_in_differences"]).jobs
+    figures = job.carry_out().manifest["figures"]
+    assert set(job.shown) <= set(figures)
+    assert figures["low"] < 0.0 < figures["high"]

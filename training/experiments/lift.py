@@ -80,6 +80,10 @@ def estimate_lift(
     constant weights is ordinary least squares on the arm: its cluster-robust standard error is that of statsmodels'
     `cov_type="cluster"` (`"HC1"` without clusters), small-sample factor C/(C-1) (n-1)/(n-2) (HC1: n/(n-2)).
 
+    Where 95 % intervals held 94 to 96 % of the truths in simulations (the table of this package's README): from 10 conversions in
+    the smaller arm on, for capped revenue from 100 buyers there, for whole log-normal revenue from 1,000, for clusters from 300 an
+    arm. With fewer the error of a mean does not show in its rows, and intervals are too narrow.
+
     Args:
         outcome: shape (n_rows,), finite. Rows are all those assigned, whether or not the treatment reached them.
         treated: assigned arm, shape (n_rows,).
