@@ -17,7 +17,7 @@ from training.experiments.regions.groups import (
     alike,
     draw_lot,
     possible_assignments,
-    require_enough,
+    require_testable,
 )
 from training.experiments.regions.measure import FEWEST_DAYS_BEFORE, METHODS, levels
 from training.experiments.regions.panel import RegionPanel
@@ -81,7 +81,7 @@ def group_regions(panel: RegionPanel, config: RegionDesignConfig) -> RegionGroup
     group = alike(values, size=config.lot.group_size)
     treated = draw_lot(panel.regions, group, treated=config.lot.treated_per_group, salt=config.salt)
     kept = group != NO_GROUP
-    possible = require_enough(treated[kept], group[kept], alpha=config.alpha, source=panel.source)
+    possible = require_testable(treated[kept], group[kept], alpha=config.alpha, source=panel.source)
     return RegionGroups(group, treated, possible)
 
 

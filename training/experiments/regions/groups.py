@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from features.errors import InputError
 
 NO_GROUP = -1
 """Group of a region that is left out."""
+
+_MOST_REGIONS: Final = 1_000
 
 
 def alike(history: FloatArray, *, size: int) -> IntArray:
@@ -111,14 +114,21 @@ def _all(treated: BoolArray, group: IntArray) -> BoolArray:
     return np.concatenate([every[real], every[~real]])
 
 
-def require_enough(treated: BoolArray, group: IntArray, *, alpha: float, source: str) -> int:
+def require_testable(treated: BoolArray, group: IntArray, *, alpha: float, source: str) -> int:
     """How many assignments the lot could have made, if these are enough to find anything.
 
     A placebo distribution of N assignments has no two-sided p-value below 2 / N.
 
     Raises:
-        InputError: 2 / N is above alpha.
+        InputError: 2 / N is above alpha, or there are more regions than can be weighed against each other.
     """
+    if len(treated) > _MOST_REGIONS:
+        raise InputError(
+            source,
+            f"{len(treated):,} regions",
+            rule=f"a test is of at most {_MOST_REGIONS:,} regions",
+            next_step="Take larger regions, or the largest ones ('data.most_regions').",
+        )
     count = count_assignments(treated, group)
     if 2 / count > alpha:
         groups = len(np.unique(group))

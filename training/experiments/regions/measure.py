@@ -18,7 +18,7 @@ from training.experiments.regions.findings import (
     RegionEffect,
     RegionMeasurement,
 )
-from training.experiments.regions.groups import possible_assignments, require_enough
+from training.experiments.regions.groups import possible_assignments, require_testable
 from training.experiments.regions.inference import Placebos
 from training.experiments.regions.panel import RegionPanel, day_name
 from training.experiments.validity import Check
@@ -71,7 +71,7 @@ def measure_regions(rows: RegionRows, config: RegionMeasureConfig) -> RegionMeas
     """
     before = rows.before
     source = rows.panel.source
-    possible = require_enough(rows.treated, rows.group, alpha=ALPHA, source=source)
+    possible = require_testable(rows.treated, rows.group, alpha=ALPHA, source=source)
     _require_days(before, source)
     assignments = possible_assignments(
         rows.treated, rows.group, most=config.assignments, rng=np.random.default_rng(config.seed)

@@ -14,7 +14,7 @@ from training.experiments.regions.groups import (
     count_assignments,
     draw_lot,
     possible_assignments,
-    require_enough,
+    require_testable,
 )
 
 WEEK = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 3.0, 5.0])
@@ -80,7 +80,7 @@ def test_five_pairs_cannot_answer_and_six_can():
 
     def test(pairs):
         group = np.repeat(np.arange(pairs), 2)
-        return require_enough(np.tile([True, False], pairs), group, alpha=0.05, source="stores")
+        return require_testable(np.tile([True, False], pairs), group, alpha=0.05, source="stores")
 
     assert test(6) == 64
     with pytest.raises(InputError) as error:
@@ -89,3 +89,12 @@ def test_five_pairs_cannot_answer_and_six_can():
         "stores: 10 regions in 5 groups can be assigned in 32 ways; the smallest p-value is 2 / 32 = 0.062; a test at 0.05 needs at "
         "least 40 ways: 6 matched pairs, or 3 of 8 regions by one lot, for 0.05. Take more or smaller regions."
     )
+
+
+def test_a_thousand_regions_are_enough():
+    group = np.repeat(np.arange(501), 2)
+    with pytest.raises(
+        InputError,
+        match=r"stores: 1,002 regions; a test is of at most 1,000 regions. Take larger regions",
+    ):
+        require_testable(np.tile([True, False], 501), group, alpha=0.05, source="stores")
