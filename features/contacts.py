@@ -14,10 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features import columns as c
-from features.arrays import CodeArray, FloatArray, IntArray, TextArray
+from features.arrays import CodeArray, FloatArray, IntArray, TextArray, read_only
 from features.histories.histories import NO_CODE, slices_before
 
 _NO_TIMES: Final = np.zeros(0, np.int64)
+_NUMBERS: Final = (
+    *("offsets", "time", "channel", "cost", "clicked"),
+    *("assigned_offsets", "assigned_at", "arm"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +57,10 @@ class Contacts:
     assigned_at: IntArray
     arms: TextArray
     arm: CodeArray
+
+    def __post_init__(self) -> None:
+        for name in _NUMBERS:
+            object.__setattr__(self, name, read_only(getattr(self, name)))
 
     @classmethod
     def from_tables(
@@ -125,6 +133,10 @@ class ContactsAsOf:
     stop: IntArray
     assigned_start: IntArray
     assigned_stop: IntArray
+
+    def __post_init__(self) -> None:
+        for name in ("time", "start", "stop", "assigned_start", "assigned_stop"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
 
     def __len__(self) -> int:
         return len(self.time)

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features import columns as c
-from features.arrays import BoolArray, CodeArray, FloatArray, IntArray, TextArray
+from features.arrays import BoolArray, CodeArray, FloatArray, IntArray, TextArray, read_only
 from features.histories.event_columns import COLUMNS, EventColumns, nothing
 from features.histories.event_ids import EventIds, IdPiece
 from features.histories.person_sort import gather, person_order
@@ -75,6 +75,19 @@ class Histories:
     quantity: FloatArray
     value: FloatArray
     reversals: Reversals
+
+    def __post_init__(self) -> None:
+        for name in (_OFFSETS, *_COLUMNS):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
+        row, offsets, time, quantity, value = self.reversals
+        kept = Reversals(
+            row=read_only(row),
+            offsets=read_only(offsets),
+            time=read_only(time),
+            quantity=read_only(quantity),
+            value=read_only(value),
+        )
+        object.__setattr__(self, "reversals", kept)
 
     @property
     def n_persons(self) -> int:
@@ -205,6 +218,10 @@ class AsOf:
     time: IntArray
     start: IntArray
     stop: IntArray
+
+    def __post_init__(self) -> None:
+        for name in ("person", "time", "start", "stop"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
 
     def __len__(self) -> int:
         return len(self.person)
