@@ -12,7 +12,12 @@ from training.uplift.doubly_robust import DoublyRobustScores
 
 _ABOVE: Final = (0.8, 0.9, 0.95)  # shares of persons who visit less often
 _LEAST_CHANCE: Final = 0.002
-_EVERYBODY: Final = 0.25  # of the spread that is expected of the frequent visitors' steps
+_SPREAD: Final = (
+    1 / 8,
+    1 / 4,
+    1 / 2,
+    1.0,
+)  # of the steps before anything is known: harm is sought among the frequent
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +49,7 @@ class Losses:
             scores: of the effect on orders, and the chance of one without contact.
             weight: shape (n,), p (1 - p) of the probability p of a contact.
             unchosen: shape (n,), rows that no policy picked: the limits are shares of these.
-            prior: standard deviation of each step that is expected before anything is known; of the first a quarter.
+            prior: standard deviation of the last step that is expected before anything is known; of each step before half.
         """
         limits = np.quantile(visits[unchosen], _ABOVE).astype(np.float64)
         chance = np.maximum(scores.control, _LEAST_CHANCE)
@@ -52,7 +57,7 @@ class Losses:
         counts = weight * chance  # inverse variance of the relative effect, where orders are rare
         design = _design(visits, limits)
         moment = design.T @ (design * counts[:, None])
-        spread = prior * np.append(_EVERYBODY, np.ones(len(limits)))
+        spread = prior * np.array(_SPREAD)
         steps = np.linalg.solve(moment + np.diag(spread**-2), design.T @ (relative * counts))
         return cls(limits, steps.astype(np.float64))
 

@@ -1,8 +1,8 @@
 """What a contact with a person and an item is expected to earn, learned from lots drawn so far.
 
 A contact may sell the item shown, and may cost orders of anything else. The two are learned apart: hardly anybody orders just
-that item by themselves, so what is sold stands out of far less noise than orders as a whole, and losses are a share of
-the orders there are.
+that item by themselves, so what is sold stands out of far less noise than orders as a whole. Losses are a share of the
+orders there would be; those of the item shown are added to what is seen to be sold.
 """
 
 from __future__ import annotations
@@ -71,23 +71,27 @@ class Earnings:
             seed: of the folds.
         """
         ordinary = float(np.median(_column(decided.features, "price")))
+        spread = decided.probability * (1 - decided.probability)
+        visits = _column(decided.features, "visits_per_day")
+        losses = Losses.learn(
+            visits,
+            _scores(decided, decided.others, config, seed),
+            weight=spread,
+            unchosen=~decided.chosen,
+            prior=config.loss_prior,
+        )
         sold = _scores(decided, decided.sold, config, seed)
         columns = _sale_columns(decided.features, ordinary=ordinary, with_items=with_items)
         chance = np.maximum(sold.control, _LEAST_CHANCE)
-        spread = decided.probability * (1 - decided.probability)
         sales = trainer(config.sales, columns, categorical=()).train(
-            sold.effect, kind="continuous", weight=spread / chance
+            sold.effect + losses.share(visits) * sold.control,
+            kind="continuous",
+            weight=spread / chance,
         )
         bought = decided.margin > 0
         return cls(
             sales,
-            Losses.learn(
-                _column(decided.features, "visits_per_day"),
-                _scores(decided, decided.others, config, seed),
-                weight=spread,
-                unchosen=~decided.chosen,
-                prior=config.loss_prior,
-            ),
+            losses,
             float(decided.cost[decided.treated].mean()),
             float(decided.margin[bought].mean()) if bought.any() else 0.0,
             ordinary,
