@@ -67,6 +67,7 @@ def difference(lift: Mapping[str, Any] | None, kind: str = "continuous", *, told
     """
     if lift is None:
         return Cell("too few rows")
+
     def shown(value: float) -> str:
         return points(value) if kind == "binary" else f"{value:+,.4g}"
 
