@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.experiment_replays import CART, held, replay, table
+from benchmarks.experiment_replays import CART, Held, harm_found, held, replay, table
 
 REPLAYS = 12
 
@@ -66,3 +66,16 @@ def test_the_table_says_how_many_intervals_held(found):
     assert any(
         line.startswith("| cells by impressions, shrunken, all together | ") for line in lines
     )
+
+
+def test_harm_is_found_where_its_interval_lies_below_0_for_all_that_was_looked_at():
+    def stages(high, p_value):
+        early = Held(-0.3, high, -0.2, p_value)
+        return {f"cells, {name}": Held(-0.1, 0.1, 0.0, 0.9) for name in CART} | {
+            f"cells, {CART[0]}": early
+        }
+
+    assert harm_found(stages(-0.1, 0.001))
+    assert not harm_found(stages(-0.01, 0.03))  # 0.03 x 3 is above 0.05
+    assert not harm_found(stages(np.nan, np.nan))
+    assert not harm_found({f"cells, {CART[0]}": Held(-0.3, -0.1, -0.2, 0.001)})
