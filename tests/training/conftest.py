@@ -58,9 +58,9 @@ def shop():
 def uplift_trial():
     """A function that draws rows of a randomised test with 'none' and 'mail', whose effect is there only for the old (age > 0)."""
 
-    def draw(n=6_000, *, effect=0.4, seed=0, group=None):
+    def draw(n=6_000, *, effect=0.4, share=0.5, seed=0, group=None):
         rng = np.random.default_rng(seed)
-        age, treated = rng.normal(size=n), rng.random(n) < 0.5
+        age, treated = rng.normal(size=n), rng.random(n) < share
         visit = (rng.random(n) < 0.2 + effect * treated * (age > 0)).astype(float)
         zips = np.array(["a", "b"], dtype=object)[rng.integers(0, 2, n)]
         return UpliftRows(
@@ -76,3 +76,23 @@ def uplift_trial():
         )
 
     return draw
+
+
+@pytest.fixture(scope="session")
+def uplift_file(uplift_trial):
+    """A function that writes such rows as `data.csv` into a folder, and lines of text below them."""
+
+    def write(folder, n, *, extra="", **drawn):
+        rows = uplift_trial(n, **drawn)
+        table = pa.table(
+            {
+                "arm": [rows.arms[k] for k in rows.arm],
+                "age": rows.features["age"].to_numpy().round(3),
+                "visit": rows.outcomes["visit"].astype(int),
+            }
+        )
+        lines = [",".join(map(str, row.values())) for row in table.to_pylist()]
+        text = "\n".join([",".join(table.column_names), *lines])
+        (folder / "data.csv").write_text(f"{text}\n{extra}")
+
+    return write

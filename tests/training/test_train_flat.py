@@ -37,21 +37,10 @@ n_folds: 2
 """
 
 
-def write_data(folder, *, n=1_000, treated_share=0.5, extra=""):
-    rng = np.random.default_rng(0)
-    treated = rng.random(n) < treated_share
-    visit = rng.random(n) < 0.2 + 0.1 * treated
-    lines = [
-        f"{'mail' if t else 'none'},{age:.3f},{int(v)}"
-        for t, age, v in zip(treated, rng.normal(size=n), visit, strict=True)
-    ]
-    (folder / "data.csv").write_text("arm,age,visit\n" + "\n".join(lines) + "\n" + extra)
-
-
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, uplift_file):
     (tmp_path / "uplift.yaml").write_text(CONFIG)
-    write_data(tmp_path)
+    uplift_file(tmp_path, 1_000)
     return tmp_path
 
 
@@ -60,15 +49,15 @@ def train(folder, *overrides):
     return train_flat(config, folder=folder)
 
 
-def test_a_run_holds_metrics_scores_curves_rejects_and_bundles(folder):
-    write_data(folder, extra="mail,1,\n")
+def test_a_run_holds_metrics_scores_curves_rejects_and_bundles(folder, uplift_file):
+    uplift_file(folder, 2_000, extra="mail,1,\n")
     run = train(folder)
     assert run.path.parent == folder / "out" / TRAIN_UPLIFT
     metrics = json.loads((run.path / "metrics.json").read_text())
     population = metrics["population"]
     assert (population["rows_in"], population["rows_out"], population["rejects"]) == (
-        1_001,
-        1_000,
+        2_001,
+        2_000,
         1,
     )
     scores = pq.read_table(run.path / "scores.parquet")
@@ -88,7 +77,7 @@ def test_a_run_holds_metrics_scores_curves_rejects_and_bundles(folder):
     tested = [split == "test" for split in scores[c.SPLIT].to_pylist()]
     assert scores[c.EFFECT_SCORE].is_valid().to_pylist() == tested
     assert scores[c.GROUP_LOW].is_valid().to_pylist() == tested
-    assert scores.num_rows == 1_000
+    assert scores.num_rows == 2_000
     assert pq.read_table(run.path / "curves.parquet").num_rows == 2 * 100
     assert pq.read_table(run.path / "rejects.parquet")[c.REASON_CODE].to_pylist() == [
         "missing_visit"
@@ -142,11 +131,11 @@ def test_a_file_without_rejects_leaves_an_empty_table_of_them(folder):
     assert pq.read_table(train(folder).path / "rejects.parquet").num_rows == 0
 
 
-def test_a_second_run_computes_nothing_and_changed_data_is_another_run(folder):
+def test_a_second_run_computes_nothing_and_changed_data_is_another_run(folder, uplift_file):
     first, second = train(folder), train(folder)
     assert (first.reused, second.reused) == (False, True)
     assert first.path == second.path
-    write_data(folder, extra="none,0.5,1\n")
+    uplift_file(folder, 1_000, extra="none,0.5,1\n")
     assert train(folder).run_id != first.run_id
 
 
@@ -162,9 +151,9 @@ def test_a_missing_file_says_what_to_do(folder):
     assert "gone.csv: no such file" in str(caught.value)
 
 
-def test_a_gate_leaves_the_last_good_run_in_place(folder):
+def test_a_gate_leaves_the_last_good_run_in_place(folder, uplift_file):
     good = train(folder)
-    write_data(folder, treated_share=0.7)
+    uplift_file(folder, 1_000, share=0.7)
     with pytest.raises(GateError):
         train(folder)
     runs = [

@@ -80,15 +80,6 @@ def test_recommenders_on_one_file_are_compared_by_stored_values(tmp_path):
         )
 
 
-def write_trial(folder, *, seed=0, n=4_000):
-    rng = np.random.default_rng(seed)
-    treated, x = rng.random(n) < 0.5, rng.normal(size=n)
-    chance = 0.3 + 0.2 * treated * (x > 0)
-    rows = {"arm": np.where(treated, "mail", "none"), "x": x.round(4)}
-    rows["visit"] = (rng.random(n) < chance).astype(int)
-    pd.DataFrame(rows).to_csv(folder / "data.csv", index=False)
-
-
 def uplift(learner, **changes):
     content = {
         "kind": "uplift",
@@ -100,7 +91,7 @@ def uplift(learner, **changes):
             "control": "none",
             "treated": ["mail"],
             "outcomes": {"visit": "binary"},
-            "features": ["x"],
+            "features": ["age"],
             "probability": 0.5,
         },
         "target": "visit",
@@ -125,8 +116,8 @@ GATE = PromotionConfig(
 )
 
 
-def test_uplift_models_are_compared_on_the_same_rows(tmp_path):
-    write_trial(tmp_path)
+def test_uplift_models_are_compared_on_the_same_rows(tmp_path, uplift_file):
+    uplift_file(tmp_path, 4_000)
     for learner, outcome in ((LINEAR, "first"), (SHRUNK, "refused")):
         config = uplift(learner)
         train_flat(config, folder=tmp_path)
@@ -139,7 +130,7 @@ def test_uplift_models_are_compared_on_the_same_rows(tmp_path):
     assert (qini["passed"], policy["metric"]) == (True, "policy_value")
     assert policy["difference"] < 0
     # other rows: the learner in force is fitted on them; equal learners are not compared
-    write_trial(tmp_path, seed=1)
+    uplift_file(tmp_path, 4_000, seed=1)
     train_flat(config, folder=tmp_path)
     assert "version 1 stays" in decision_lines(promote_trained(contest))[0]
     same = uplift(LINEAR)
@@ -148,8 +139,8 @@ def test_uplift_models_are_compared_on_the_same_rows(tmp_path):
     assert again.json("promotion.json")[0]["outcome"] == "promoted"
 
 
-def test_another_outcome_is_another_model(tmp_path):
-    write_trial(tmp_path)
+def test_another_outcome_is_another_model(tmp_path, uplift_file):
+    uplift_file(tmp_path, 4_000)
     first = uplift(LINEAR)
     train_flat(first, folder=tmp_path)
     promote_trained(flat_uplift_contest(first, GATE, folder=tmp_path))
