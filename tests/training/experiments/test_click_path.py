@@ -6,7 +6,7 @@ from dataclasses import asdict
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.config import validate
@@ -75,6 +75,7 @@ def test_credit_of_both_arms_by_hand():
     assert all(np.isnan(one.lift.low) for one in found)  # fewer than five conversions in an arm
 
 
+@settings(max_examples=20)
 @given(st.integers(0, 500))
 def test_changes_of_credit_add_up_to_that_of_conversions(seed):
     rows, converted, days = shop(seed)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.errors import InputError
@@ -34,6 +34,7 @@ def test_size_counts_as_much_as_shape():
     assert alike(history, size=2).tolist() == [0, 1, 0, 1]
 
 
+@settings(max_examples=20)
 @given(st.integers(0, 99), st.integers(2, 4))
 def test_a_lot_depends_on_names_and_salt_alone(seed, size):
     rng = np.random.default_rng(seed)
