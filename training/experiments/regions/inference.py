@@ -56,7 +56,7 @@ class Placebos:
         return float(self._as_extreme(np.array([1 / (1 + effect)]))[0])
 
     def lift(self, *, alpha: float) -> RegionLift:
-        """The effect that makes the real statistic 0, and the effects that a test at alpha does not refuse.
+        """The effect that makes the real statistic 0, and the smallest interval with every effect that a test at alpha does not refuse.
 
         Args:
             alpha: of the test; the interval's level is 1 - alpha.
