@@ -1,9 +1,15 @@
-"""A finished project with exports of every kind, and a bench on which its files and facts are tampered with."""
+"""The command line in this process; a finished project with exports of every kind, and a bench on which its files and facts
+are tampered with."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,6 +25,7 @@ from features.steps.ingest import INGEST
 from features.steps.simulate import SIMULATE
 from features.tables import DECISIONS, PERSONS
 from serving.audit.audit import RESULT, audit_project
+from serving.cli import main
 from serving.plans import plan_export, plan_score
 from serving.score import SCORE
 
@@ -50,6 +57,27 @@ def write_lists(folder, persons):
     (folder / "contacts.csv").write_text("\n".join(["person_id,email,phone", *rows]) + "\n")
     (folder / "crm.csv").write_text("person_id,ends\nnobody,2017-01-01\n")
     (folder / "exports.yaml").write_text(EXPORTS)
+
+
+@pytest.fixture(scope="session")
+def retarget():
+    """The command line without the start of a process: its exit code and what it printed."""
+
+    def run(*arguments, cwd=None):
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            contextlib.chdir(cwd or Path.cwd()),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            pytest.MonkeyPatch.context() as patch,
+        ):
+            patch.setattr(sys, "argv", ["retarget", *map(str, arguments)])
+            with pytest.raises(SystemExit) as ended:
+                main()
+        code = ended.value.code or 0
+        return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -12,14 +12,10 @@ import pytest
 RETARGET = str(Path(sys.executable).with_name("retarget"))
 
 
-def retarget(*arguments, cwd=None):
-    return subprocess.run(
-        [RETARGET, *map(str, arguments)], capture_output=True, text=True, cwd=cwd, check=False
-    )
-
-
 def test_help_names_the_commands_and_imports_nothing_heavy(tmp_path):
-    found = retarget("--help", cwd=tmp_path)
+    found = subprocess.run(
+        [RETARGET, "--help"], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
     assert found.returncode == 0
     assert all(
         name in found.stdout for name in ("run", "ingest", "train", "score", "measure", "report")
@@ -31,7 +27,7 @@ def test_help_names_the_commands_and_imports_nothing_heavy(tmp_path):
     assert imported.stdout.strip() == "[]"
 
 
-def test_dry_run_prints_the_plan_and_writes_nothing(project_folder):
+def test_dry_run_prints_the_plan_and_writes_nothing(retarget, project_folder):
     found = retarget("run", project_folder, "--dry-run")
     assert found.returncode == 0
     assert found.stdout.splitlines()[0] == "[1/15] ingest: read the source into tables and rejects"
@@ -39,7 +35,7 @@ def test_dry_run_prints_the_plan_and_writes_nothing(project_folder):
     assert not (project_folder / "out").exists()
 
 
-def test_json_lines_tell_each_step(project_folder):
+def test_json_lines_tell_each_step(retarget, project_folder):
     found = retarget("ingest", project_folder / "project.yaml", "--log-json")
     record = json.loads(found.stdout)
     assert record["step"] == "ingest"
@@ -60,20 +56,28 @@ def test_json_lines_tell_each_step(project_folder):
         (["score", "{}/campaign.yaml"], "has no finished run"),
     ],
 )
-def test_bad_input_ends_with_2_and_says_what_to_do(project_folder, arguments, words):
+def test_bad_input_ends_with_2_and_says_what_to_do(retarget, project_folder, arguments, words):
     found = retarget(*(argument.format(project_folder) for argument in arguments))
     assert found.returncode == 2, found.stderr
     assert words in found.stderr
     assert "Traceback" not in found.stderr
 
 
-def test_a_gate_ends_with_1(project_folder):
+def test_a_process_ends_as_the_command_does(tmp_path):
+    found = subprocess.run(
+        [RETARGET, "run", "nowhere"], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert found.returncode == 2
+    assert "no such file" in found.stderr
+
+
+def test_a_gate_ends_with_1(retarget, project_folder):
     found = retarget("ingest", project_folder / "project.yaml", "source.max_reject_rate=0.01")
     assert found.returncode == 1
     assert found.stderr.lstrip().startswith("GateError: events: ")
 
 
-def test_doctor_shows_where_the_packages_come_from():
+def test_doctor_shows_where_the_packages_come_from(retarget):
     found = retarget("doctor")
     assert found.returncode == 0
     assert "features" in found.stdout

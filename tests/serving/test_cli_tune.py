@@ -56,12 +56,6 @@ def folder(tmp_path):
     return tmp_path
 
 
-def retarget(*arguments, cwd):
-    return subprocess.run(
-        [RETARGET, *arguments], capture_output=True, text=True, cwd=cwd, check=False
-    )
-
-
 def _finished_trials(database):
     if not database.is_file():
         return 0
@@ -73,7 +67,7 @@ def _finished_trials(database):
             return 0
 
 
-def test_stopped_by_ctrl_c_it_goes_on_and_the_outcome_can_be_trained(folder):
+def test_stopped_by_ctrl_c_it_goes_on_and_the_outcome_can_be_trained(retarget, folder):
     many = ["tune", "tune.yaml", "search_space.ease.regularization.high=900", "trials=12"]
     program = subprocess.Popen(
         [RETARGET, *many], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -103,7 +97,7 @@ def test_stopped_by_ctrl_c_it_goes_on_and_the_outcome_can_be_trained(folder):
     assert trained.returncode == 0, trained.stderr
 
 
-def test_a_person_reads_what_was_found(folder):
+def test_a_person_reads_what_was_found(retarget, folder):
     done = retarget("tune", "tune.yaml", "training.workspace=elsewhere", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "champion ease, trials 5, pruned 0, metric ndcg_at_3" in done.stdout
@@ -111,7 +105,7 @@ def test_a_person_reads_what_was_found(folder):
     assert (folder / "elsewhere" / "studies.db").is_file()
 
 
-def test_a_dry_run_reads_no_data(folder):
+def test_a_dry_run_reads_no_data(retarget, folder):
     (folder / "rows.csv").unlink()
     done = retarget("tune", "tune.yaml", "trials=9", "--dry-run", cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -128,14 +122,14 @@ def test_a_dry_run_reads_no_data(folder):
         ("training.data.path=nowhere.csv", "nowhere.csv"),
     ],
 )
-def test_bad_input_ends_with_2(folder, override, words):
+def test_bad_input_ends_with_2(retarget, folder, override, words):
     done = retarget("tune", "tune.yaml", override, cwd=folder)
     assert done.returncode == 2
     assert words in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_gate_ends_with_1(folder):
+def test_a_gate_ends_with_1(retarget, folder):
     with (folder / "rows.csv").open("a") as rows:
         rows.write(",i01\n" * 200)
     done = retarget("tune", "tune.yaml", cwd=folder)

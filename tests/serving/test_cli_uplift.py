@@ -1,8 +1,6 @@
 """Train from a file, score another, compare two trainings: the commands an analyst types."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -29,13 +27,6 @@ n_folds: 2
 """
 
 
-def retarget(*arguments, cwd):
-    program = Path(sys.executable).with_name("retarget")
-    return subprocess.run(
-        [program, *arguments], capture_output=True, text=True, cwd=cwd, check=False
-    )
-
-
 def trained_path(done):
     """Folder of the training among the steps that were carried out."""
     steps = [json.loads(line) for line in done.stdout.splitlines()]
@@ -43,7 +34,7 @@ def trained_path(done):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(retarget, tmp_path_factory):
     folder = tmp_path_factory.mktemp("uplift")
     rng = np.random.default_rng(0)
     age, treated = rng.normal(size=3_000), rng.random(3_000) < 0.5
@@ -62,7 +53,7 @@ def trained(tmp_path_factory):
     return folder, paths
 
 
-def test_predict_writes_the_scores_and_says_what_they_are(trained):
+def test_predict_writes_the_scores_and_says_what_they_are(retarget, trained):
     folder, (run, _) = trained
     done = retarget(
         "predict", "data.csv", "--bundle", f"{run}/bundle/mail", "--out", "s.parquet", cwd=folder
@@ -72,7 +63,7 @@ def test_predict_writes_the_scores_and_says_what_they_are(trained):
     assert pq.read_table(folder / "s.parquet").num_rows == 3_000
 
 
-def test_compare_prints_paired_differences(trained):
+def test_compare_prints_paired_differences(retarget, trained):
     folder, runs = trained
     done = retarget("compare", *runs, cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -80,7 +71,7 @@ def test_compare_prints_paired_differences(trained):
     assert len(done.stdout.splitlines()) == 3 + 4
 
 
-def test_compare_takes_a_workspace_and_writes_a_table(trained):
+def test_compare_takes_a_workspace_and_writes_a_table(retarget, trained):
     folder, runs = trained
     asked = ("--tracking-project", "out", "--out", "compared.csv")
     done = retarget("compare", *asked, cwd=folder)
@@ -92,7 +83,7 @@ def test_compare_takes_a_workspace_and_writes_a_table(trained):
     assert table.num_rows == 4
 
 
-def test_a_comparison_of_other_rows_ends_with_1_and_no_run_with_2(trained):
+def test_a_comparison_of_other_rows_ends_with_1_and_no_run_with_2(retarget, trained):
     folder, (run, _) = trained
     other = retarget(
         "train", "uplift.yaml", "split={kind: random, seed: 9}", "--log-json", cwd=folder

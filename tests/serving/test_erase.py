@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -149,13 +148,7 @@ def test_short_ids_leave_every_table(finished_project, tmp_path):
     assert not list((workspace.root / "report").rglob("*.html"))
 
 
-def retarget(*arguments):
-    return subprocess.run(
-        [RETARGET, *map(str, arguments)], capture_output=True, text=True, check=False
-    )
-
-
-def test_the_command_line(copied):
+def test_the_command_line(retarget, copied):
     config = erasure(copied, *GONE)
     missing = retarget("erase", config, "list=gone.csv")
     assert missing.returncode == 2

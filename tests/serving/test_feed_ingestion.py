@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -26,7 +24,6 @@ from features.store import Workspace
 from features.tables import CATALOG
 from serving.plans import plan_ingest
 
-RETARGET = str(Path(sys.executable).with_name("retarget"))
 FEEDS = Path(__file__).parents[2] / "../shared/data/product_feeds"
 TAXONOMY = FEEDS / "taxonomy-with-ids.en-US.txt"
 REAL = {
@@ -118,14 +115,16 @@ def contents(folder):
         ("<rss><channel><item>", "XML"),
     ],
 )
-def test_a_feed_that_is_none_ends_the_command_and_leaves_the_last_output(tmp_path, bad, words):
+def test_a_feed_that_is_none_ends_the_command_and_leaves_the_last_output(
+    retarget, tmp_path, bad, words
+):
     feed = tmp_path / "feed.tsv"
     feed.write_text(GOOD)
     path = project(tmp_path, feed, ids=["a1"])
     plan_ingest(path, []).jobs[0].carry_out()
     before = contents(tmp_path / "out")
     feed.write_text(bad)
-    found = subprocess.run([RETARGET, "ingest", path], capture_output=True, text=True, check=False)
+    found = retarget("ingest", path)
     gate = bad.startswith("id")
     assert found.returncode == (1 if gate else 2), found.stderr
     assert words in found.stderr
@@ -135,16 +134,14 @@ def test_a_feed_that_is_none_ends_the_command_and_leaves_the_last_output(tmp_pat
     assert Workspace(tmp_path / "out").current("ingest").read(CATALOG).num_rows == 1
 
 
-def test_alerts_are_printed_with_their_owner(tmp_path):
+def test_alerts_are_printed_with_their_owner(retarget, tmp_path):
     feed = tmp_path / "feed.tsv"
     feed.write_text(GOOD)
     freshness = {"owner": "feed team", "max_age_hours": 24}
     path = project(tmp_path, feed, ids=["a1"], generated_at="2026-06-20", freshness=freshness)
-    found = subprocess.run([RETARGET, "ingest", path], capture_output=True, text=True, check=False)
+    found = retarget("ingest", path)
     assert found.returncode == 0, found.stderr
     line = "      alert feed_freshness (feed team): the feed is 120.0 hours old; it is used for at most 24 hours"
     assert found.stdout.splitlines()[1] == line
-    lines = subprocess.run(
-        [RETARGET, "ingest", path, "--log-json"], capture_output=True, text=True, check=False
-    ).stdout.splitlines()
+    lines = retarget("ingest", path, "--log-json").stdout.splitlines()
     assert len(lines) == 1
