@@ -133,6 +133,13 @@ class MeasureConfig(BaseConfig):
             raise ValueError(f"'method: before' needs 'before' at the outcome {self.primary[0]!r}")
         return self
 
+    @model_validator(mode="after")
+    def _large_tables_have_no_rows(self) -> Self:
+        named = [name for name in ("attribution", "funnel", "cohorts") if getattr(self, name)]
+        if named and isinstance(self.data, LargeTable):
+            raise ValueError(f"{named[0]!r} needs rows, which 'kind: large_table' does not keep")
+        return self
+
     @property
     def numbers(self) -> dict[str, Any]:
         """Every outcome column, once, as the kind its values must have."""

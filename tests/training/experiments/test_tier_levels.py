@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from features.config import validate
-from features.errors import SchemaError
+from features.errors import ConfigError, SchemaError
 from features.run import to_json
 from features.sources.flat_table import flat_table_of
 from training.experiments.cohorts import cohort_values
@@ -178,6 +178,17 @@ def test_a_cohort_column_without_numbers_is_refused():
     text = given.set_column(place, "value_30", pa.array(["soon"] * N))
     with pytest.raises(SchemaError, match="it holds what rows brought"):
         measured(text, config())
+
+
+@pytest.mark.parametrize("named", ["funnel", "cohorts"])
+def test_a_large_table_has_no_rows_for_it(named):
+    large = {
+        "kind": "large_table", "path": "t.parquet", "arm": "arm", "control": "none", "treated": ["ads"],
+        "probability": {"none": 1, "ads": 1},
+    }  # fmt: skip
+    others = {name: None for name in ("funnel", "cohorts") if name != named}
+    with pytest.raises(ConfigError, match=f"'{named}' needs rows"):
+        config(data=large, **others)
 
 
 def test_tables_for_the_page_and_for_files(found):
