@@ -27,8 +27,10 @@ from features.steps.replay import ids_of, numbers_of
 from features.tables import DECISIONS, PERSONS
 from serving.config import HoldoutConfig
 from serving.holdout import assign_arms
+from serving.replays.arms import in_cart
 
 _COIN: Final = 0.5
+_NAMES: Final = ("explored", "in_cart", "judged", "targetable")
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,28 +39,28 @@ class Choice:
 
     Attributes:
         decisions: of the world.
-        explored: shape (n_decisions,), a coin decided.
+        explored: shape (n_decisions,), a coin decided, and another lot how.
+        in_cart: shape (n_decisions,), had an open cart.
         judged: shape (n,), numbers of the persons the holdout is compared over: all who agreed to be contacted.
         targetable: shape (n,), not held out.
     """
 
     decisions: Decisions
     explored: BoolArray
+    in_cart: BoolArray
     judged: IntArray
     targetable: BoolArray
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Everything, to be stored."""
-        rest = {name: getattr(self, name) for name in ("explored", "judged", "targetable")}
+        rest = {name: getattr(self, name) for name in _NAMES}
         return {**self.decisions._asdict(), **rest}
 
     @classmethod
     def from_arrays(cls, stored: Mapping[str, npt.NDArray[Any]]) -> Choice:
         """What `arrays` gave."""
         decisions = Decisions(*(np.array(stored[name]) for name in Decisions._fields))
-        return cls(
-            decisions, *(np.array(stored[name]) for name in ("explored", "judged", "targetable"))
-        )
+        return cls(decisions, *(np.array(stored[name]) for name in _NAMES))
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,10 +102,17 @@ class Chooser:
         ids = _agreed(project)
         items = self._last_items(histories, ids, at=microseconds(project.config.as_of))
         asked = _Asked(ids, items, items[:, 0] != NO_CODE, np.zeros(len(ids), np.bool_))
-        return self._choose(project, moment, asked, explored=1.0)
+        return self._choose(project, moment, asked, np.zeros(2, np.int64), explored=1.0)
 
-    def follow(self, project: Project, moment: int, scored: Run) -> Choice:
-        """The decisions of `score`, with a coin about the explored."""
+    def follow(self, project: Project, moment: int, scored: Run, arms: IntArray) -> Choice:
+        """The decisions of `score`, with a coin about the explored.
+
+        Args:
+            project: at the decision.
+            moment: number of the decision.
+            scored: run of `score`.
+            arms: shape (2,), how to contact whom the policy chose, without and with an open cart.
+        """
         table = scored.read(DECISIONS).sort_by([(c.PERSON_ID, "ascending"), (c.RANK, "ascending")])
         agreed = _agreed(project).combine_chunks()
         table = table.filter(pc.is_in(table[c.PERSON_ID], value_set=agreed))
@@ -113,30 +122,38 @@ class Chooser:
         head = table.take(pa.array(np.flatnonzero(rank == 1)))
         free = head[c.ELIGIBLE].to_numpy() & (items[:, 0] != NO_CODE)
         asked = _Asked(head[c.PERSON_ID], items, free, head[c.CONTACT].to_numpy())
-        return self._choose(project, moment, asked, explored=self._config.exploration)
+        return self._choose(project, moment, asked, arms, explored=self._config.exploration)
 
-    def _choose(self, project: Project, moment: int, asked: _Asked, *, explored: float) -> Choice:
+    def _choose(
+        self, project: Project, moment: int, asked: _Asked, arms: IntArray, *, explored: float
+    ) -> Choice:
         """By numbers of persons; whom the shop knows under several ids counts under the one seen first."""
         ingested, names = project.workspace.current(INGEST), asked.ids.to_pylist()
         number = numbers_of(ingested, asked.ids)
         own = ids_of(ingested, self._persons)[number] == np.array(names, dtype=object)
         own &= number >= 0
-        arms = assign_arms(
+        held = assign_arms(
             np.array(names, dtype=object), self._holdout, moment=project.config.as_of.isoformat()
         )
         salt = f"{self._config.experiment_id}|{moment}"
         by_coin = uniform(names, salt=f"{salt}|explore") < explored
         coin = uniform(names, salt=f"{salt}|coin") < _COIN
-        free = own & asked.free & ~arms.held_out
+        lot = uniform(names, salt=f"{salt}|arm") * len(self._config.world.truth.arms)
+        histories = load_histories(project.workspace.current(FEATURES))
+        cart = in_cart(
+            histories, histories.person_rows(asked.ids), microseconds(project.config.as_of)
+        )
+        free = own & asked.free & ~held.held_out
         rows = np.flatnonzero(free & (by_coin | asked.contact))
         decisions = Decisions.of(
             number[rows],
             asked.items[rows],
+            np.where(by_coin, lot.astype(np.int64), arms[cart.astype(np.int64)])[rows],
             treated=np.where(by_coin, coin, asked.contact)[rows],
             probability=np.where(by_coin, _COIN, 1.0)[rows],
         )
         judged = np.flatnonzero(own)
-        return Choice(decisions, by_coin[rows], number[judged], ~arms.held_out[judged])
+        return Choice(decisions, by_coin[rows], cart[rows], number[judged], ~held.held_out[judged])
 
     def _last_items(self, histories: Histories, ids: pa.ChunkedArray, *, at: int) -> IntArray:
         """The last item of each person's events that the store sells under that id, shape (n, 1)."""

@@ -19,7 +19,7 @@ from serving.replays.choice import Choice
 from training.experiments.lift import estimate_lift
 
 
-def week_figures(week: Week) -> dict[str, Any]:
+def week_figures(week: Week, *, n_arms: int) -> dict[str, Any]:
     """Counts and money of one week; what is true is expected over luck, given the contacts before."""
     treated = week.decisions.treated
     margin = float(_expected(week).sum())
@@ -27,6 +27,7 @@ def week_figures(week: Week) -> dict[str, Any]:
         "week": week.moment,
         "decided": len(treated),
         "contacts": int(treated.sum()),
+        "contacts_by_arm": np.bincount(week.decisions.arm[treated], minlength=n_arms).tolist(),
         "reached": int(week.reached.sum()),
         "harmful_contacts": int((treated & week.expected.harmful).sum()),
         "clicks": int(week.clicks.sum()),

@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 
-from features.arrays import TextArray
+from features.arrays import IntArray, TextArray
 from features.config import config_hash, load_config
 from features.errors import ConfigError
+from features.outcomes import observed_outcomes
 from features.project import Project
 from features.run import Run, RunWriter, read_arrays
-from features.simulate.store.campaign_log import recorded
+from features.simulate.store.campaign_log import recorded, times_of
 from features.simulate.store.config import StoreConfig
 from features.simulate.store.knowledge import WEEK, decision_days
 from features.simulate.store.replay_config import ReplayConfig
@@ -36,6 +38,7 @@ from features.steps.replay import (
 from features.steps.store import STORE
 from features.store import PARENT, Workspace
 from serving.config import CampaignConfig
+from serving.replays.arms import best_arms
 from serving.replays.choice import Choice, Chooser
 from serving.replays.measurement import measure_holdout, week_figures
 from serving.score import score
@@ -186,12 +189,31 @@ class Replay:
             promote_trained(recommender_contest(project, promotion))
             train_uplift(project, self._uplift)
             promote_trained(uplift_contest(project, promotion))
-        return self._chooser.follow(project, moment, score(project, self._campaign))
+        scored = score(project, self._campaign)
+        return self._chooser.follow(project, moment, scored, self._best_arms())
+
+    def _best_arms(self) -> IntArray:
+        """What the coins of the weeks that are over say, by what is known of their outcomes."""
+        histories = load_histories(self.workspace.current(FEATURES))
+        made = [choice.explored & choice.decisions.treated for choice in self._choices]
+        parts = list(zip(self._choices, made, strict=True))
+        person = np.concatenate([choice.decisions.person[rows] for choice, rows in parts])
+        moment = np.repeat(np.arange(len(made)), [rows.sum() for rows in made])
+        rows = histories.person_rows(pa.array(self._ids()[person], pa.string()))
+        times = times_of(self.stream.world, moment)
+        seen = observed_outcomes(histories, rows, times, horizon_days=WEEK)
+        return best_arms(
+            np.concatenate([choice.in_cart[rows] for choice, rows in parts]),
+            np.concatenate([choice.decisions.arm[rows] for choice, rows in parts]),
+            seen.conversion > 0,
+            n_arms=len(self._config.world.truth.arms),
+        )
 
     def _report(self, moment: int, writer: RunWriter, figures: dict[str, Any]) -> None:
         """What the weeks delivered, and what those that are over changed, measured and true."""
         world = self.stream.world
-        weeks = [week_figures(week) for week in world.weeks]
+        n_arms = len(self._config.world.truth.arms)
+        weeks = [week_figures(week, n_arms=n_arms) for week in world.weeks]
         measured = {}
         if moment > 0:
             measured = measure_holdout(

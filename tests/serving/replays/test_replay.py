@@ -102,6 +102,15 @@ def test_the_steps_read_what_the_store_delivered(finished):
     assert pc.sum(shown[c.COST]).as_py() == pytest.approx(sum(week.cost.sum() for week in weeks))
 
 
+def test_coins_try_every_message(finished):
+    replay, _ = finished
+    for choice in replay._choices:
+        assert set(choice.decisions.arm[choice.explored].tolist()) == {0, 1, 2}
+        policy = choice.decisions.arm[~choice.explored]
+        for stage in (False, True):
+            assert len(np.unique(policy[choice.in_cart[~choice.explored] == stage])) <= 1
+
+
 def test_ids_stand_for_persons_and_programs_for_nobody(finished):
     ingested = finished[0].workspace.current("ingest")
     ids = ids_of(ingested, 400)
