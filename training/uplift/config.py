@@ -140,7 +140,7 @@ class UpliftTrainingConfig(BaseConfig):
             raise ValueError("'learning_cap' is for continuous targets: a binary one has no tail")
         if self.monotone and not self.learner.keeps_monotone:
             raise ValueError(
-                f"'monotone' cannot be kept by '{self.learner.kind}' with these base models. Use auto, or x_learner, "
+                f"'monotone' cannot be kept by '{self.learner.kind}' with these base models. Use auto or tuned, or x_learner, "
                 "r_learner or dr_learner with a lightgbm or linear effect, or class_transformation with a lightgbm base"
             )
         if self.repeats > 1 and self.split.kind != "random":
