@@ -75,6 +75,9 @@ print(json.dumps({
 }))
 """
 
+QUICK = {"OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "NUMBA_DISABLE_JIT": "1"}
+"""Three persons do not repay the compilation of the code that the model brings."""
+
 NOT_REQUIRED = ("implicit", "duckdb", "ibis", "optuna", "altair", "typer", "jinja2", "tea_tasting")
 
 
@@ -143,7 +146,7 @@ def served(shop, tmp_path_factory):
             f"sqlite:///{folder / 'store' / 'mlflow.db'}",
         ],
         cwd=client,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"},
+        env={**os.environ, **QUICK},
         capture_output=True,
         text=True,
         check=False,
