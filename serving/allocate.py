@@ -45,6 +45,12 @@ class Offers:
     possible: BoolArray
     tie_break: FloatArray
 
+    def of(self, part: slice) -> Self:
+        """The offers of some persons."""
+        return type(self)(
+            self.value[part], self.cost[part], self.possible[part], self.tie_break[part]
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Ladder:
@@ -90,6 +96,16 @@ class Ladder:
             np.concatenate(column) for column in zip(*rungs, strict=True)
         )
         return cls(person, channel.astype(np.int32), per_cost + 0.0, whole.astype(np.int64), tie)
+
+    def take(self, chosen: BoolArray) -> Self:
+        """Some of the rungs."""
+        return type(self)(
+            self.person[chosen],
+            self.channel[chosen],
+            self.per_cost[chosen],
+            self.cost[chosen],
+            self.tie[chosen],
+        )
 
     def buckets(self) -> IntArray:
         """Bucket of each rung: equal or rising with value per cost."""
@@ -207,7 +223,14 @@ class Allocation:
         return self.first_left_out is not None
 
 
-def allocate(offers: Offers, *, free: BoolArray, budget: float, min_return: float) -> Allocation:
+def allocate(
+    offers: Offers,
+    *,
+    free: BoolArray,
+    budget: float,
+    min_return: float,
+    parts: Sequence[slice] = (slice(None),),
+) -> Allocation:
     """Spend the budget on free persons; say of everybody what the same threshold would do with them.
 
     Args:
@@ -215,29 +238,37 @@ def allocate(offers: Offers, *, free: BoolArray, budget: float, min_return: floa
         free: who may really be contacted, shape (n,); the others are judged by the same threshold and cost nothing.
         budget: most that the contacts together may cost.
         min_return: least value per cost of a step.
+        parts: the persons part by part, in order; the cut comes from the merged histogram of all parts.
 
-    Invariants: cost within budget; no step left out for want of money earns more per cost than one taken; a larger budget
+    Invariants: however persons are cut into parts, the result is the same; cost within budget; no step left out for want of money earns more per cost than one taken; a larger budget
         takes no contact away; a person's own lot does not enter what the policy would do with them, but through the cut.
     """
-    ladder = Ladder.of(offers, min_return=min_return)
-    paid = free[ladder.person]
-    columns = ("person", "channel", "per_cost", "cost", "tie")
-    cut = find_cut([Ladder(*(getattr(ladder, name)[paid] for name in columns))], budget=budget)
-    taken = cut.before(ladder)
+    ladders = [Ladder.of(offers.of(part), min_return=min_return) for part in parts]
+    cut = find_cut(
+        [
+            ladder.take(free[part][ladder.person])
+            for ladder, part in zip(ladders, parts, strict=True)
+        ],
+        budget=budget,
+    )
     channel = np.full(len(free), NO_CONTACT, np.int32)
-    channel[ladder.person[taken]] = ladder.channel[
-        taken
-    ]  # rungs come from the lowest to the highest
+    threshold, first_left_out = np.inf, None
+    for ladder, part in zip(ladders, parts, strict=True):
+        taken, paid = cut.before(ladder), free[part][ladder.person]
+        # rungs come from the lowest to the highest
+        channel[part][ladder.person[taken]] = ladder.channel[taken]
+        threshold = min(threshold, ladder.per_cost[taken & paid].min(initial=np.inf))
+        at_cut = paid & (ladder.per_cost == cut.per_cost) & (ladder.tie == cut.tie)
+        if first_left_out is None and at_cut.any():
+            first_left_out = int(ladder.person[at_cut].min()) + (part.start or 0)
     contact = free & (channel != NO_CONTACT)
     rows, chosen = np.flatnonzero(contact), channel[contact]
-    spent = taken & paid
-    at_cut = paid & (ladder.per_cost == cut.per_cost) & (ladder.tie == cut.tie)
     return Allocation(
         channel=channel,
         contact=contact,
         expected_cost=float(offers.cost[rows, chosen].sum()),
         expected_margin=float(offers.value[rows, chosen].sum()),
-        threshold=float(ladder.per_cost[spent].min()) if spent.any() else float("nan"),
+        threshold=float(threshold) if np.isfinite(threshold) else float("nan"),
         shadow_price=max(cut.per_cost, 0.0),
-        first_left_out=int(ladder.person[at_cut][0]) if at_cut.any() else None,
+        first_left_out=first_left_out,
     )

@@ -16,6 +16,7 @@ from features.steps.ingest import INGEST, QUALITY
 from features.steps.segments import SEGMENTS_STEP
 from features.steps.simulate import SIMULATE, TRUTH_STEP
 from features.tables import CATALOG, CREATIVES, DECISIONS, WATERFALL
+from serving.audit.audit import AUDIT, RESULT
 from serving.creative.gallery import gallery
 from serving.exports.config import EXPORTS_FILE
 from serving.exports.section import exports_section
@@ -48,6 +49,10 @@ def write_report(project: Project) -> Run:
         WorkspaceError: an earlier step has not been run.
     """
     runs = {step: project.workspace.current(step) for step in _steps(project)}
+    if (project.workspace.root / AUDIT).is_dir():
+        audited = project.workspace.current(AUDIT)
+        if audited.manifest["inputs"][SCORE] == runs[SCORE].run_id:
+            runs[AUDIT] = audited
 
     def compute(writer: RunWriter, figures: dict[str, Any]) -> None:
         page = render_page("project.html.j2", _facts(project, runs))
@@ -96,6 +101,7 @@ def _facts(project: Project, runs: Mapping[str, Run]) -> dict[str, Any]:
         "alerts": scored[NOT_ENFORCED_LIMITS],
         "gallery": _gallery(runs[SCORE].read(CREATIVES), scored["creative"]),
         "exports": _exports(runs[EXPORT], score_run=runs[SCORE].run_id) if EXPORT in runs else None,
+        "audit": _audit(runs[AUDIT]) if AUDIT in runs else None,
         "lift": lift_section(lift, currency),
         "worth": worth_section(policies, currency),
         "households": example_households(
@@ -215,6 +221,27 @@ def _waterfall(run: Run) -> list[Table]:
 def _exports(run: Run, *, score_run: str) -> dict[str, Any]:
     found = exports_section(run, score_run=score_run)
     return {**found, "table": export_table(found["files"])}
+
+
+def _audit(run: Run) -> Table:
+    """What the audit of these decisions, and of the files made from them, found."""
+    checks = run.json(RESULT)["checks"]
+    return Table(
+        "Checked again: the audit of what was published",
+        ("Rule", "What holds", "State", "Rows that break it"),
+        tuple(
+            row(
+                _label(check["name"]),
+                check["rule"],
+                "; ".join(filter(None, (check["state"], check["unchecked"]))),
+                figure(number(check["count"]), check["count"]),
+            )
+            for check in checks
+        ),
+        about={
+            "Rows that break it": "rows of decisions and exported files, read again and compared with the facts"
+        },
+    )
 
 
 def export_table(files: Sequence[Mapping[str, Any]]) -> Table:

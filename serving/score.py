@@ -119,6 +119,7 @@ def _decide(
         free=insight.verdict.kept & arms.free,
         budget=budget.amount - by_lot,
         min_return=budget.min_return,
+        parts=lists.spans,
     )
     actions = explore(
         offers, allocation, arms, config.exploration, people.ids, money=by_lot, salt=salt

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +19,10 @@ from serving.audit.facts import Facts
 from serving.audit.people import among, mask_of
 
 _UNFILLED: Final = re.compile(r"\{[a-z_0-9]*\}").pattern
+_SLOT: Final = re.compile(r"\{\{.*?\}\}")
+_DEFAULT: Final = "default"
+"""Name of a text that is the message of the stage: no template."""
+
 _NUMBER: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _HALF_A_CENT: Final = 0.005
 
@@ -46,6 +51,36 @@ def _price(evidence: Evidence) -> Found:
     stated = np.array([_amount(text) for text in told[c.PRICE_TEXT].to_pylist()], np.float64)
     true = _prices_now(evidence.scored.facts, told[c.ITEM_ID])
     return bad_rows(told, ~(np.abs(stated - true) <= _HALF_A_CENT + 1e-9))
+
+
+def _claims(evidence: Evidence) -> Found:
+    """Texts of templates keep within the lengths, make no banned claim, and press only where the feed says that few are left."""
+    config, rows = evidence.limits.get("creative", {}), evidence.creatives
+    if rows is None or not config.get("templates"):
+        return Found()
+    rows = rows.filter(pc.not_equal(rows[c.TEMPLATE], _DEFAULT))
+    text = pc.binary_join_element_wise(rows[c.HEADLINE], rows[c.BODY], " ")
+    odd = mask_of(pc.greater(pc.utf8_length(rows[c.HEADLINE]), config["headline_limit"]))
+    odd |= mask_of(pc.greater(pc.utf8_length(rows[c.BODY]), config["body_limit"]))
+    for claim in config["banned_claims"]:
+        odd |= mask_of(pc.match_substring(text, claim, ignore_case=True))
+    pressing = pa.array(
+        [one["name"] for one in config["templates"] if _presses(one, config)], pa.string()
+    )
+    few = np.zeros(rows.num_rows, np.bool_)
+    feed = evidence.scored.facts.feed
+    if feed is not None and c.INVENTORY in feed.column_names:
+        left = _of(feed, rows[c.ITEM_ID], c.INVENTORY)
+        few = (left > 0) & (left < config["urgency_below"])
+    return bad_rows(rows, odd | (mask_of(pc.is_in(rows[c.TEMPLATE], value_set=pressing)) & ~few))
+
+
+def _presses(template: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
+    """Whether a template presses, by its step or in its own words."""
+    texts = (template["headline"], template["body"], *template["fallbacks"].values())
+    words = _SLOT.sub(" ", " ".join(texts)).casefold()
+    claims = any(claim.casefold() in words for claim in config["urgency_claims"])
+    return template["step"] in config["urgency_steps"] or claims
 
 
 def _place(rows: pa.Table) -> pa.ChunkedArray:
@@ -91,5 +126,11 @@ CHECKS: Final = (
         "every price shown is that of the feed at the moment of decision",
         "Do not use these texts; run 'retarget score' again on the feed in force.",
         _price,
+    ),
+    Check(
+        "claims",
+        "texts keep within their lengths, make no banned claim, and press only where few are left",
+        "Do not use these texts; run 'retarget score' again on the feed in force.",
+        _claims,
     ),
 )

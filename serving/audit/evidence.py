@@ -19,7 +19,7 @@ from features.steps.items import stored
 from features.store import Workspace
 from features.tables import CREATIVES, WATERFALL
 from serving.audit.contacts import ContactHashes, read_contact_hashes
-from serving.audit.facts import Facts, contacts_before, ingestion_of, read_facts
+from serving.audit.facts import Facts, contacts_before, ingestion_of, last_events, read_facts
 from serving.audit.identities import Identities
 from serving.audit.person_files import suppressed_persons
 from serving.audit.published import Published, read_published
@@ -32,7 +32,7 @@ PRICE_OF: Final = "price_of"
 
 _DECISION_COLUMNS: Final = (
     c.PERSON_ID, c.RANK, c.CONTACT, c.ELIGIBLE, c.ARM, c.PROBABILITY, c.ITEM_ID, c.PRICE, c.EXPECTED_COST, c.REASON_CODES,
-    c.SNAPSHOT_ID, c.CHANNEL, c.TARGETED, c.EXPLORED, c.GHOST, c.CHANCE_OF_CONTACT, c.PROPENSITY,
+    c.SNAPSHOT_ID, c.STAGE, c.CHANNEL, c.TARGETED, c.EXPLORED, c.GHOST, c.CHANCE_OF_CONTACT, c.PROPENSITY,
 )  # fmt: skip
 _OFFERS: Final = pa.schema(
     {c.FILE: pa.string(), c.LINE: pa.int64(), c.PERSON_ID: pa.string(), c.ITEM_ID: pa.string(), c.PRICE: pa.float64(),
@@ -72,6 +72,7 @@ class Evidence:
         creatives: what persons are shown, with file and line; None = the run made no creatives.
         limits: config that scoring recorded.
         contacts: what counts against the caps, see `contacts_before`.
+        last_events: person and time of the last event of whoever is contacted; None = times of contact have no limits.
         exported: the export made from the decisions; None = there is none.
         files: its files.
         told: its exports.json.
@@ -85,6 +86,7 @@ class Evidence:
     creatives: pa.Table | None
     limits: Mapping[str, Any]
     contacts: pa.Table | None
+    last_events: pa.Table | None
     exported: Side | None
     files: tuple[Published, ...]
     told: Mapping[str, Any]
@@ -136,6 +138,9 @@ def gather(
         creatives=_creatives(scored),
         limits=limits,
         contacts=contacts_before(workspace, scored, folder, as_of=facts.as_of),
+        last_events=last_events(workspace, scored, side.targeted[c.PERSON_ID], before=facts.as_of)
+        if limits["frequency"].get("timing")
+        else None,
         exported=None if left is None else left[0],
         files=() if left is None else left[1],
         told={} if exported is None else exported.json(EXPORTS_FILE),

@@ -94,6 +94,22 @@ def _asked(eligibility: Mapping[str, Any]) -> dict[str, timedelta]:
     return asked
 
 
+def last_events(
+    workspace: Workspace, scored: Run, persons: pa.ChunkedArray, *, before: datetime
+) -> pa.Table:
+    """Person and time of the last event of some persons before a moment; only their events are read."""
+    events = pq.read_table(
+        ingestion_of(workspace, scored).path / f"{EVENTS.name}.parquet",
+        columns=[c.PERSON_ID, c.TIME],
+        filters=pc.field(c.PERSON_ID).isin(pc.unique(persons))
+        & (pc.field(c.TIME) < pa.scalar(before, TIMESTAMP)),
+    )
+    newest = events.group_by(c.PERSON_ID, use_threads=False).aggregate([(c.TIME, "max")])
+    return newest.rename_columns([c.PERSON_ID, c.TIME]).cast(
+        pa.schema([(c.PERSON_ID, pa.string()), (c.TIME, TIMESTAMP)])
+    )
+
+
 def ingestion_of(workspace: Workspace, run: Run) -> Run:
     """The ingestion that a run was made from.
 

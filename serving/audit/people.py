@@ -28,6 +28,7 @@ _HEX_DIGITS: Final = 16
 _DROPPED_BITS: Final = 11
 _RESOLUTION: Final = 2.0**53
 _ROUNDING: Final = 1e-9
+_MICROSECONDS_PER_HOUR: Final = 3.6e9
 
 
 def _holdout(evidence: Evidence) -> Found:
@@ -149,6 +150,27 @@ def _full(log: pa.Table, as_of: datetime, cap: Mapping[str, Any]) -> pa.ChunkedA
     counted = recent.group_by(c.PERSON_ID, use_threads=False).aggregate([(c.TIME, "count")])
     full = pc.greater_equal(counted[f"{c.TIME}_count"], cap["max_contacts"])
     return counted.filter(full)[c.PERSON_ID]
+
+
+def _timing(evidence: Evidence) -> Found:
+    """Nobody is contacted sooner or later after the last event than the limits of their stage say."""
+    last = evidence.last_events
+    if last is None:
+        return Found()
+    rows = evidence.decisions.filter(pc.equal(evidence.decisions[c.RANK], 1))
+    place = pc.index_in(rows[c.PERSON_ID], value_set=last[c.PERSON_ID].combine_chunks())
+    ago = pc.microseconds_between(
+        last[c.TIME].take(place), pa.scalar(evidence.scored.facts.as_of, TIMESTAMP)
+    )
+    hours = pc.fill_null(ago.cast(pa.float64()), float("nan")).to_numpy() / _MICROSECONDS_PER_HOUR
+    odd = np.zeros(rows.num_rows, np.bool_)
+    for stage, limits in evidence.limits["frequency"]["timing"].items():
+        stop = limits["stop_days"]
+        outside = (hours < limits["start_hours"]) | (
+            hours > (np.inf if stop is None else 24 * stop)
+        )
+        odd |= outside & mask_of(pc.equal(rows[c.STAGE], stage))
+    return bad_rows(evidence.scored.named, odd & rows[c.CONTACT].to_numpy())
 
 
 def _verdict(evidence: Evidence) -> Found:
@@ -273,6 +295,12 @@ CHECKS: Final = (
         "nobody is contacted beyond the cap, contacts counted again from the exposure log",
         "Run 'retarget score' again; check that the exposure log is whole.",
         _frequency,
+    ),
+    Check(
+        "timing",
+        "nobody is contacted sooner or later after their last event than the limits of their stage say",
+        "Run 'retarget score' again.",
+        _timing,
     ),
     Check(
         "verdict",

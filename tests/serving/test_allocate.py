@@ -176,6 +176,18 @@ def test_the_cut_does_not_depend_on_the_parts(people, budget, seed):
     np.testing.assert_array_equal(merged.cost, together.cost)
 
 
+@given(people=people, budget=st.floats(0, 20), cut=st.integers(0, 6))
+def test_what_is_done_does_not_depend_on_the_parts(people, budget, cut):
+    value, cost, free = (list(column) for column in zip(*people, strict=True))
+    offers = offers_of(value, cost)
+    asked = {"free": np.array(free), "budget": budget, "min_return": 0.5}
+    whole = allocate(offers, **asked)
+    parts = [part for part in (slice(0, cut), slice(cut, len(value))) if part.start < len(value)]
+    found = allocate(offers, **asked, parts=parts)
+    np.testing.assert_array_equal(found.channel, whole.channel)
+    np.testing.assert_equal(vars(found), vars(whole))
+
+
 def test_buckets_follow_value_per_cost():
     rate = np.geomspace(1e-9, 1e9, 5000)
     rate = np.concatenate([-rate, [0.0], rate])

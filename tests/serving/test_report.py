@@ -28,6 +28,7 @@ SECTIONS = [
     "Which people: does the uplift ranking work?",
     "Who may be contacted: the waterfall",
     "What they are shown: the gallery",
+    "Checked again: the audit of what was published",
     "What the simulated campaign changed",
     "What the decisions are worth",
     "Ten households",

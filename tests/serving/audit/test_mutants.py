@@ -21,6 +21,13 @@ from serving.audit.audit import CHECKS
 from serving.score import SCORE
 
 HOUR = timedelta(hours=1)
+TEMPLATE = {
+    "name": "plain",
+    "step": "reminder",
+    "headline": "{{ title }}",
+    "body": "",
+    "fallbacks": {},
+}
 
 
 def holdout(bench):
@@ -150,6 +157,40 @@ def frequency_cap_with_a_send_log(bench):
 
 def quiet_days(bench):
     purchase(bench, item="1059999", before=29 * 24 * HOUR, name="refund")
+
+
+def timing(bench):
+    """A person of a stage was last seen longer ago than the stage allows."""
+    rows = bench.decisions()
+    stage = rows[rows[c.CONTACT]][c.STAGE].iloc[0]
+    limits = {stage: {"start_hours": 0, "stop_days": 0.001}}
+    bench.manifest(SCORE, lambda m: m["config"]["frequency"].update({"timing": limits}))
+
+
+def timing_too_early(bench):
+    rows = bench.decisions()
+    stage = rows[rows[c.CONTACT]][c.STAGE].iloc[0]
+    limits = {stage: {"start_hours": 24 * 10_000, "stop_days": None}}
+    bench.manifest(SCORE, lambda m: m["config"]["frequency"].update({"timing": limits}))
+
+
+def claims(bench):
+    bench.manifest(SCORE, lambda m: m["config"]["creative"].update({"templates": [TEMPLATE]}))
+    change = {c.TEMPLATE: "plain", c.BODY: "Guaranteed to please"}
+    bench.rows(SCORE, "creatives", lambda t: t[0].update(change))
+
+
+def claims_too_long(bench):
+    bench.manifest(SCORE, lambda m: m["config"]["creative"].update({"templates": [TEMPLATE]}))
+    change = {c.TEMPLATE: "plain", c.HEADLINE: 91 * "x"}
+    bench.rows(SCORE, "creatives", lambda t: t[0].update(change))
+
+
+def claims_of_few_left(bench):
+    """The template presses, and no feed says that few are left."""
+    pressing = {**TEMPLATE, "headline": "Hurry: {{ title }}"}
+    bench.manifest(SCORE, lambda m: m["config"]["creative"].update({"templates": [pressing]}))
+    bench.rows(SCORE, "creatives", lambda t: t[0].update({c.TEMPLATE: "plain"}))
 
 
 def chances(bench):
@@ -360,6 +401,11 @@ MUTANTS = {
     unknown_person: "unknown_person",
     suppression: "suppression",
     recent_purchaser: "recent_purchaser",
+    timing: "timing",
+    timing_too_early: "timing",
+    claims: "claims",
+    claims_too_long: "claims",
+    claims_of_few_left: "claims",
     frequency_cap: "frequency_cap",
     frequency_cap_of_a_channel: "frequency_cap",
     frequency_cap_with_a_campaign_ahead: "frequency_cap",
