@@ -63,10 +63,10 @@ class LearningConfig(BaseConfig):
     loss_prior: float = Field(default=0.2, gt=0)
     """Standard deviation of the share of orders that contacts cost frequent visitors, expected before anything is known."""
 
-    n_folds: int = Field(default=3, ge=2)
+    n_folds: int = Field(default=2, ge=2)
     """Folds of the models of what is ordered without and with contact."""
 
-    outcomes: BoostedConfig = BoostedConfig(n_trees=60, n_leaves=15, learning_rate=0.1, n_jobs=1)
+    outcomes: BoostedConfig = BoostedConfig(n_trees=40, n_leaves=15, learning_rate=0.15, n_jobs=1)
     """Models of what is ordered and looked at, for uplift, propensity and relevance."""
 
     snapshots: int = Field(default=3, ge=1)

@@ -11,7 +11,7 @@ import numpy as np
 from features.arrays import BoolArray, FloatArray, IntArray
 from features.histories.histories import NO_CODE
 from features.simulate.store.policy import best_contacts, effects
-from serving.proof.sight import CART, LAST_VIEWED, LIKED, Sight
+from serving.proof.sight import CART, LAST_VIEWED, LIKED, or_best_seller
 from serving.proof.stage import Stage, View
 from serving.proof.uplift import Earnings, row_features
 
@@ -108,27 +108,19 @@ def _buyers_by_rfm(moment: Moment) -> Wanted:
 
 
 def _likeliest_buyers(moment: Moment) -> Wanted:
-    return _of(moment, moment.view.order, relevant_place(moment.view))
+    return _of(moment, moment.view.order, moment.view.relevant)
 
 
 def _best_matches(moment: Moment) -> Wanted:
     """Whoever is likeliest to take up what they want most, with that item."""
-    place = relevant_place(moment.view)
-    uptake = moment.view.uptake[np.arange(len(place)), place]
-    return _of(moment, np.where(_too_early(moment), np.nan, uptake), place)
+    view = moment.view
+    return _of(moment, np.where(_too_early(moment), np.nan, view.uptake), view.relevant)
 
 
 def _of(moment: Moment, value: FloatArray, place: IntArray) -> Wanted:
     items = moment.view.sight.items
-    spare = _or_best_seller(moment.view.sight, place)
+    spare = or_best_seller(moment.view.sight, place)
     return Wanted(value, items[np.arange(len(items)), spare], spare)
-
-
-def _or_best_seller(sight: Sight, place: IntArray) -> IntArray:
-    """Who has nothing at a place is shown the best seller of the category they like best."""
-    items = sight.items
-    empty = items[np.arange(len(items)), place] == NO_CODE
-    return np.where(empty, items.shape[1] - LIKED, place)
 
 
 def _too_early(moment: Moment) -> BoolArray:
@@ -166,16 +158,9 @@ def _uplift_only(moment: Moment) -> Wanted:
 
 def _ours(moment: Moment) -> Wanted:
     """What each person wants most, to whom it is expected to earn most, if it earns more than it costs."""
-    place = relevant_place(moment.view)
+    place = moment.view.relevant
     found = _of(moment, np.zeros(len(place)), place)
     return found._replace(value=_expected(moment, found.place, found.items))
-
-
-def relevant_place(view: View) -> IntArray:
-    """Place of what lies in the cart, else of what suits the category that is liked most; shape (n,)."""
-    in_cart = view.sight.items[:, CART] != NO_CODE
-    place = np.where(in_cart, CART, view.liking.argmax(axis=1))
-    return _or_best_seller(view.sight, place)
 
 
 def _expected(moment: Moment, place: IntArray, items: IntArray) -> FloatArray:

@@ -111,14 +111,17 @@ class Organic:
             ),
         )
 
-    def relevance(self, sight: Sight) -> tuple[FloatArray, FloatArray]:
-        """Liking and uptake of each candidate, shape (n, candidates); 0 without an item."""
+    def liked(self, sight: Sight) -> FloatArray:
+        """Liking of each candidate, shape (n, candidates); 0 without an item."""
         shown = sight.items != NO_CODE
-        matrix = _pairs(sight)[shown].astype(np.float64)
-        found = np.zeros((2, *shown.shape))
-        for place, model in enumerate((self.liking, self.uptake)):
-            found[place][shown] = model.predict(matrix)
-        return found[0], found[1]
+        found = np.zeros(shown.shape)
+        found[shown] = self.liking.predict(_pairs(sight)[shown].astype(np.float64))
+        return found
+
+    def taken_up(self, sight: Sight, place: IntArray) -> FloatArray:
+        """Uptake of one candidate of each person, shape (n,), whatever it is where there is none."""
+        rows = _pairs(sight)[np.arange(len(place)), place]
+        return self.uptake.predict(rows.astype(np.float64))
 
 
 def _pairs(sight: Sight) -> Matrix:

@@ -22,7 +22,6 @@ from serving.proof.policies import (
     UPLIFT_ONLY,
     Moment,
     Wanted,
-    relevant_place,
     wanted,
 )
 from serving.proof.stage import Stage, View
@@ -194,7 +193,7 @@ def _some_place(view: View, rng: np.random.Generator, *, relevant: float) -> Int
     items = view.sight.items
     draw = np.where(items == NO_CODE, -1.0, rng.random(items.shape))
     by_relevance = rng.random(len(items)) < relevant
-    return np.where(by_relevance, relevant_place(view), draw.argmax(axis=1))
+    return np.where(by_relevance, view.relevant, draw.argmax(axis=1))
 
 
 def _deliver(

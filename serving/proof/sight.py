@@ -99,6 +99,13 @@ def look(
     )
 
 
+def or_best_seller(sight: Sight, place: IntArray) -> IntArray:
+    """Who has nothing at a place is shown the best seller of the category they like best; shape of `place`, (n,)."""
+    items = sight.items
+    empty = items[np.arange(len(items)), place] == NO_CODE
+    return np.where(empty, items.shape[1] - LIKED, place)
+
+
 def _person_columns(
     history: AsOf, first_login: IntArray, cart_hours: FloatArray, *, day: int
 ) -> Matrix:

@@ -9,7 +9,12 @@ import pyarrow as pa
 
 from features import columns as c
 from features.arrays import BoolArray, FloatArray, IntArray
-from features.histories.histories import MICROSECONDS_PER_DAY, Histories, microseconds
+from features.histories.histories import (
+    MICROSECONDS_PER_DAY,
+    NO_CODE,
+    Histories,
+    microseconds,
+)
 from features.simulate.store.behaviour import Actions
 from features.simulate.store.knowledge import WEEK, Block, Knowledge, know_blocks, live_blocks
 from features.simulate.store.memory import histories_of
@@ -17,7 +22,7 @@ from features.simulate.store.shelf import NEVER, stock_shelf
 from serving.eligibility import person_rules
 from serving.proof.config import ProofConfig
 from serving.proof.relevance import NextWeek, Organic
-from serving.proof.sight import Sight, look
+from serving.proof.sight import CART, Sight, look, or_best_seller
 from serving.proof.weeks import week_orders
 
 
@@ -28,13 +33,16 @@ class View:
     Attributes:
         sight: features and candidates.
         consented: shape (n,), agrees to personalised advertising.
-        liking, uptake: shape (n, candidates), as `Organic` predicts them.
+        liking: shape (n, candidates), as `Organic` predicts it.
+        relevant: shape (n,), place of what lies in the cart, else of what suits the category that is liked most.
+        uptake: shape (n,), of that.
         order: shape (n,), chance of an order next week by itself.
     """
 
     sight: Sight
     consented: BoolArray
     liking: FloatArray
+    relevant: IntArray
     uptake: FloatArray
     order: FloatArray
 
@@ -105,18 +113,25 @@ def build_stage(config: ProofConfig, *, seed: int) -> Stage:
     views = []
     for day in knowledge.days.tolist():
         sight = seen(day)
-        liking, uptake = organic.relevance(sight)
+        liking = organic.liked(sight)
+        relevant = _relevant(sight, liking)
         views.append(
             View(
                 sight,
                 _consented(parts, day),
                 liking,
-                uptake,
+                relevant,
+                organic.taken_up(sight, relevant),
                 organic.order.predict(sight.person.astype(np.float64)),
             )
         )
     orders = tuple(week_orders(histories, _time(config, day)) for day in knowledge.days.tolist())
     return Stage(config, seed, knowledge, histories, orders, tuple(views))
+
+
+def _relevant(sight: Sight, liking: FloatArray) -> IntArray:
+    in_cart = sight.items[:, CART] != NO_CODE
+    return or_best_seller(sight, np.where(in_cart, CART, liking.argmax(axis=1)))
 
 
 def _time(config: ProofConfig, day: int) -> int:

@@ -25,11 +25,11 @@ from serving.proof.sight import (
 )
 from serving.proof.stage import View
 from training.uplift.base import TrialRows
-from training.uplift.base_models.base import BaseModel
+from training.uplift.base_models.base import BaseModel, Trainer
 from training.uplift.base_models.registry import trainer
 from training.uplift.doubly_robust import DoublyRobustScores, doubly_robust_scores
 
-ITEM_COLUMNS: Final = ("liking", "uptake", "in_cart", "bought_days", "price")
+ITEM_COLUMNS: Final = ("liking", "in_cart", "bought_days", "price")
 """Columns of `row_features` that are about the item shown; they stand last."""
 
 ROW_COLUMNS: Final = (*PERSON_COLUMNS, *FUNNEL_COLUMNS, *OWN_COLUMNS, "contacts", *ITEM_COLUMNS)
@@ -73,14 +73,15 @@ class Earnings:
         ordinary = float(np.median(_column(decided.features, "price")))
         spread = decided.probability * (1 - decided.probability)
         visits = _column(decided.features, "visits_per_day")
+        shared = trainer(config.outcomes, decided.features.astype(np.float64), categorical=())
         losses = Losses.learn(
             visits,
-            _scores(decided, decided.others, config, seed),
+            _scores(decided, decided.others, config, seed, shared),
             weight=spread,
             unchosen=~decided.chosen,
             prior=config.loss_prior,
         )
-        sold = _scores(decided, decided.sold, config, seed)
+        sold = _scores(decided, decided.sold, config, seed, shared)
         columns = _sale_columns(decided.features, ordinary=ordinary, with_items=with_items)
         chance = np.maximum(sold.control, _LEAST_CHANCE)
         sales = trainer(config.sales, columns, categorical=()).train(
@@ -126,14 +127,13 @@ def row_features(view: View, contacts: IntArray, person: IntArray, place: IntArr
             np.log1p(view.sight.person[person]),
             contacts[person],
             view.liking[person, place],
-            view.uptake[person, place],
             *(pair[:, PAIR_COLUMNS.index(name)] for name in ("in_cart", "bought_days", "price")),
         ]
     ).astype(np.float32)
 
 
 def _scores(
-    decided: Decided, outcome: FloatArray, config: LearningConfig, seed: int
+    decided: Decided, outcome: FloatArray, config: LearningConfig, seed: int, shared: Trainer
 ) -> DoublyRobustScores:
     return doubly_robust_scores(
         TrialRows(
@@ -147,6 +147,7 @@ def _scores(
         config=config.outcomes,
         n_folds=config.n_folds,
         seed=seed,
+        shared=shared,
     )
 
 
