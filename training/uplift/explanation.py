@@ -15,6 +15,9 @@ from training.uplift.folds import make_folds
 MAX_ROWS: Final = 50_000
 """Rows that the imitation learns from, evenly spaced."""
 
+SHAP_ROWS: Final = 2_000
+"""Rows, evenly spaced, whose contributions are computed: they would take most of a training's time, and a mean needs no more."""
+
 _N_FOLDS: Final = 5
 
 
@@ -74,8 +77,7 @@ def explain_score(
 
     Source: Lundberg and Lee (2017), by LightGBM's exact tree contributions.
     """
-    step = max(1, -(-len(score) // MAX_ROWS))
-    rows, goal = matrix[::step], score[::step]
+    rows, goal = _spaced(matrix, MAX_ROWS), _spaced(score, MAX_ROWS)
     spread = float(goal.std())
     if spread <= 1e-12 * max(1.0, float(np.abs(goal).max())):
         return Explanation(float("nan"), [])
@@ -89,10 +91,10 @@ def explain_score(
     for k in range(_N_FOLDS):
         held = fold == k
         model = trainer.train(standard, kind="continuous", rows=~held)
-        given = model.contributions(rows[held])
-        unseen[held] = given.sum(axis=1)
-        shares.append(_shares(given[:, :-1]))
-    given = trainer.train(standard, kind="continuous").contributions(rows)[:, :-1]
+        unseen[held] = model.predict(rows[held])
+        shares.append(_shares(model.contributions(_spaced(rows[held], SHAP_ROWS))[:, :-1]))
+    shown = _spaced(rows, SHAP_ROWS)
+    given = trainer.train(standard, kind="continuous").contributions(shown)[:, :-1]
     sizes, share = np.abs(given).mean(axis=0) * spread, _shares(given)
     found = [
         FeatureContribution(
@@ -101,12 +103,17 @@ def explain_score(
             float(share[place]),
             float(min(part[place] for part in shares)),
             float(max(part[place] for part in shares)),
-            float("nan") if place in categorical else _direction(rows[:, place], given[:, place]),
+            float("nan") if place in categorical else _direction(shown[:, place], given[:, place]),
         )
         for place, name in enumerate(names)
     ]
     fidelity = 1 - float(np.mean((standard - unseen) ** 2))
     return Explanation(fidelity, sorted(found, key=lambda feature: -feature.mean_size))
+
+
+def _spaced(values: FloatArray, most: int) -> FloatArray:
+    """Every so many-th entry, at most `most` of them."""
+    return values[:: max(1, -(-len(values) // most))]
 
 
 def _shares(contributions: FloatArray) -> FloatArray:
