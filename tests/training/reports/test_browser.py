@@ -27,11 +27,21 @@ TABLE = Table(
 )
 
 
+WIDE = Table(
+    "More columns than a phone has room for",
+    tuple(f"column_{place}" for place in range(12)),
+    (row(*(f"{place:,}" for place in range(12))),),
+)
+
+
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
     chart = dot_plot([Dot("a", "", 1, 0, 2)], axis="effect", number=".1f", reference=0)
     plot = {"chart": trusted_svg(chart), "caption": HOSTILE}
-    tabs = [{"name": name, "plots": [], "tables": [TABLE]} for name in ("First", "Second", HOSTILE)]
+    tabs = [
+        {"name": name, "plots": [], "tables": tables}
+        for name, tables in {"First": [TABLE], "Second": [TABLE], HOSTILE: [TABLE, WIDE]}.items()
+    ]
     text = render_page(
         "experiment.html.j2",
         {
@@ -233,7 +243,11 @@ def test_page_and_charts_follow_the_colour_scheme(page, scheme):
 
 def test_nothing_sticks_out_of_a_phone(page):
     size(page, 390)
-    assert page.run("document.documentElement.scrollWidth") == 390
+    for place in range(3):
+        page.run(f"document.querySelectorAll('[role=tab]')[{place}].click()")
+        assert page.run("document.documentElement.scrollWidth") == 390
+    wide = "[...document.querySelectorAll('.scroll')].at(-1)"
+    assert page.run(f"{wide}.scrollWidth > {wide}.clientWidth")
 
 
 def test_without_script_everything_is_there(page, path):
