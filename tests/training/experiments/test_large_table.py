@@ -133,18 +133,34 @@ def test_values_that_may_be_negative_have_fiellers_relative_interval_in_either_p
 
 
 def test_rows_of_other_arms_and_without_cluster_are_not_looked_at(table, tmp_path):
+    """A hundred homes have a row in an arm that is not measured: their other row counts. One has no home."""
     config = config_of(
         "large_table", cluster="home", treated=["ads"], probability={"none": 1.0, "ads": 2.0}
     )
     homes = np.random.default_rng(2).choice(["none", "ads", "mail"], 2_500, p=[0.2, 0.4, 0.4])
-    together = table.set_column(0, "arm", pa.array(homes[table["home"].to_numpy()]))
-    home = together["home"].to_numpy().astype(float)
-    home[:2] = np.nan
-    without = together.set_column(4, "home", pa.array(home, mask=np.isnan(home)))
-    found = large(without, tmp_path, config)
-    kept = np.isin(homes[table["home"].to_numpy()], ["none", "ads"]) & ~np.isnan(home)
+    arm = homes[table["home"].to_numpy()]
+    arm[1:200:2] = "mail"
+    home = table["home"].to_numpy().astype(float)
+    home[4_000:4_002] = np.nan
+    rows = table.set_column(0, "arm", pa.array(arm))
+    rows = rows.set_column(4, "home", pa.array(home, mask=np.isnan(home)))
+    found = large(rows, tmp_path, config)
+    kept = np.isin(arm, ["none", "ads"]) & ~np.isnan(home)
     assert found.rows == kept.sum()
-    assert found.units == found.rows / 2
+    assert found.units == len(np.unique(home[kept]))
+
+
+def test_few_outcomes_in_clusters_have_no_interval(table, tmp_path):
+    """Four visits of single persons in the control's homes; rows are counted, not homes."""
+    homes = np.random.default_rng(1).choice(["none", "ads", "mail"], 2_500, p=[0.2, 0.4, 0.4])
+    arm = homes[table["home"].to_numpy()]
+    for visits, known in ((4, False), (5, True)):
+        visit = table["visit"].to_numpy().copy()
+        of_control = np.flatnonzero((arm == "none") & (visit == 1))
+        visit[of_control[visits:]] = 0
+        few = table.set_column(0, "arm", pa.array(arm)).set_column(1, "visit", pa.array(visit))
+        found = by_name(large(few, tmp_path, config_of("large_table", cluster="home")))
+        assert np.isfinite(found["ads", "visit", "plain", None].lift.low) == known
 
 
 def test_a_cluster_in_two_arms_withholds_the_result(table, tmp_path):

@@ -205,6 +205,8 @@ def test_tables_for_the_page_and_for_files(found):
     assert shown["ctr"].value == pytest.approx(CLICKS / 2 / SHOWN)
     assert shown["ctr"].told.startswith("95 % interval ")
     assert "100 rows of ads in tier viewer" in shown["ctr"].told
+    gross = [{**one, "kind": "incremental_ratio"} for one in stored["tiers"]]
+    assert "roas, gross" in tiers_table(gross).head
     cohorts = cohorts_table(stored["cohorts"])
     assert "too few rows, or days not over" in {c.text for row in cohorts.rows for c in row.cells}
     files = result_tables(found)

@@ -32,13 +32,20 @@ def test_two_pairs_by_hand():
     assert found.assignments == 4
 
 
+def one_lot(regions, treated):
+    real = np.arange(regions) < treated
+    group = np.zeros(regions, np.int64)
+    return possible_assignments(real, group, most=1_000, rng=np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("assignments", [pairs(7), one_lot(8, 3)], ids=["7 pairs", "3 of 8"])
 @pytest.mark.parametrize("method", [DIFFERENCE, SYNTHETIC])
-def test_ends_of_the_interval_are_where_the_test_changes_its_mind(method):
+def test_ends_of_the_interval_are_where_the_test_changes_its_mind(method, assignments):
     rng = np.random.default_rng(5)
-    before = rng.gamma(50, 1 / 50, (14, 40))
-    test = placebos(
-        method, before / before.mean(axis=1, keepdims=True), rng.gamma(100, 1 / 100, 14), pairs(7)
-    )
+    regions = assignments.shape[1]
+    before = rng.gamma(50, 1 / 50, (regions, 40))
+    before /= before.mean(axis=1, keepdims=True)
+    test = placebos(method, before, rng.gamma(100, 1 / 100, regions), assignments)
     found = test.lift(alpha=0.05)
     tried = np.linspace(-0.9, 3, 4_000)
     kept = [effect for effect in tried if test.p_value(effect) > 0.05]
