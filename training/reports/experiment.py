@@ -123,9 +123,11 @@ def _in_all(effect: Mapping[str, Any]) -> str:
     if not effect["unit"] or effect["kind"] != "continuous" or lift["low"] is None:
         return ""
     total, low, high = (lift[name] * lift["n_treated"] for name in ("effect", "low", "high"))
+    name = effect["outcome"].replace("_", " ")
+    won = " that would not have come otherwise" if low > 0 else ""
     return (
-        f" Over its {number(lift['n_treated'])} treated rows that is {with_unit(f'{total:+,.0f}', effect['unit'])} of "
-        f"{effect['outcome'].replace('_', ' ')} that would not have come otherwise ({low:+,.0f} to {high:+,.0f})."
+        f" Over its {number(lift['n_treated'])} treated rows that is {with_unit(f'{total:+,.0f}', effect['unit'])} of {name}{won} "
+        f"({low:+,.0f} to {high:+,.0f})."
     )
 
 

@@ -71,7 +71,8 @@ def levels_table(levels: Sequence[Mapping[str, Any]]) -> Table:
         "Each arm by itself",
         ("Outcome", "Arm", "Mean per row, or ratio of sums [95 %]"),
         tuple(rows),
-        "A dash: nothing to divide by in that arm. These are levels, not effects: differences between them are above.",
+        "A dash: nothing to divide by in that arm. These are levels, not effects: differences between them are above. A return or a cost per "
+        "order is the gross one here: all of the arm's, whatever caused it.",
     )
 
 

@@ -97,6 +97,8 @@ def tiers_table(levels: Sequence[Mapping[str, Any]]) -> Table:
     places: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
     for one in levels:
         places.setdefault((one["tier"], one["arm"]), {})[one["outcome"]] = one
+    gross = {one["outcome"] for one in levels if one["kind"] == "incremental_ratio"}
+    heads = [name.replace("_", " ") + (", gross" if name in gross else "") for name in outcomes]
     rows = []
     for (tier, arm), found in places.items():
         assigned = found[outcomes[0]]["n_rows"]
@@ -111,9 +113,10 @@ def tiers_table(levels: Sequence[Mapping[str, Any]]) -> Table:
         )
     return Table(
         "Funnel in figures: every outcome by intent tier and arm",
-        ("Tier", "Arm", "Rows", *(outcome.replace("_", " ") for outcome in outcomes)),
+        ("Tier", "Arm", "Rows", *heads),
         tuple(rows),
-        "Means per assigned row, or ratios of sums, reached or not. Levels, not effects: tiers differ by who is in them. A dash: nothing to divide "
+        "Means per assigned row, or ratios of sums, reached or not. Levels, not effects: tiers differ by who is in them. Gross: all of the arm's "
+        "numerator over all of its denominator, whatever caused it. A dash: nothing to divide "
         "by, or fewer than 30 rows.",
     )
 

@@ -29,6 +29,7 @@ def page_of(**outcomes):
             "arm": np.where(treated, ARM, "none"),
             "visit": visit,
             "spend": visit * rng.lognormal(2, 1, n),
+            "noise": rng.normal(size=n) ** 2,
             "rare": (np.arange(n) < 3).astype(float),
             "cost": treated * 0.1,
             "tier": np.where(rng.random(n) < 0.5, "<i>high</i>", "low"),
@@ -100,3 +101,14 @@ def test_whole_values_stand_beside_capped_ones():
 def test_a_page_of_ratios_alone():
     page = page_of(back={"kind": "incremental_ratio", "numerator": "spend", "denominator": "cost"})
     assert "Change for change" in page
+
+
+def test_money_is_summed_over_the_treated_and_called_won_only_if_it_was():
+    won, untold = (
+        page_of(**{name: {"kind": "continuous", "unit": "USD"}})
+        .split("In short")[1]
+        .split("</section>")[0]
+        for name in ("spend", "noise")
+    )
+    assert "USD of spend that would not have come otherwise (+" in won
+    assert "USD of noise (-" in untold

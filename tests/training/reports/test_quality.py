@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from features.quality.check import Detail, Point, QualityCheck, QualityReport, not_available
 from training.reports.page import UNKNOWN, render_page
-from training.reports.quality import ROWS, quality_facts
+from training.reports.quality import ROWS, feed_table, quality_facts
 
 HOSTILE = '<script>alert("1")</script>'
 
@@ -140,3 +140,13 @@ def test_an_age_is_shown_in_hours():
     checks = quality_facts(report(old, unknown))["checks"]
     assert column(checks, "Figure") == ["72.2 h", UNKNOWN]
     assert column(checks, "Limit") == ["48.0 h", "48.0 h"]
+
+
+def test_the_campaigns_page_shows_every_check_those_without_input_too():
+    table = feed_table(
+        report(check("feed_issues", "warn"), not_available("bots", "analytics", "no traffic"))
+    )
+    assert column(table, "Check") == ["feed issues", "bots"]
+    assert column(table, "Status") == ["warning", "not available"]
+    assert table.rows[0].cells[3].told == "half match; 1,234 events before 2026-03-09"
+    assert table.rows[1].cells[3].value is None
