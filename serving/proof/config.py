@@ -33,7 +33,7 @@ class DesignConfig(BaseConfig):
     holdout_share: Share = 0.1
     """Probability that a person whom the policy chose is not contacted this week: drawn anew each week, recorded."""
 
-    explore_share: Share = 0.02
+    explore_share: Share = 0.01
     """Share of the persons about whom a lot decides instead of the policy, drawn anew each week; their contacts are paid
     from the same budget. The oracle and whoever contacts nobody do without."""
 

@@ -19,6 +19,7 @@ from serving.proof.policies import (
     LEARN_UPLIFT,
     NOBODY,
     ORACLE,
+    POLICIES,
     UPLIFT_ONLY,
     Moment,
     Wanted,
@@ -29,6 +30,9 @@ from serving.proof.uplift import Earnings, row_features
 
 _LUCK: Final = 1_000_033
 """Of the seed of the weeks' draws: no other draw of a store has it, so that a lot has nothing to do with what people are like."""
+
+
+_OF_PILOT: Final = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +69,7 @@ def run_pilot(stage: Stage) -> Pilot:
     world = World(stage.knowledge)
     parts = []
     for number in range(stage.config.design.pilot_weeks):
-        rng, lot = _week_of_luck(stage, number)
+        rng, lot = _week_of_luck(stage, number, _OF_PILOT)
         eligible = stage.eligible(number, world.contacts(number))
         lots = _explored(stage, number, eligible, rng, stage.config.design.pilot_share)
         row, _ = _deliver(stage, world, number, lots, lot[lots.person] < lots.probability)
@@ -122,7 +126,7 @@ def _decide(
     design, n = stage.config.design, stage.knowledge.n_persons
     contacts = world.contacts(number)
     eligible = stage.eligible(number, contacts)
-    rng, lot = _week_of_luck(stage, number)
+    rng, lot = _week_of_luck(stage, number, 1 + POLICIES.index(policy))
     drawn, random = rng.random((2, n))
     explore = 0.0 if policy in (NOBODY, ORACLE) else design.explore_share
     explored = _explored(stage, number, eligible & (drawn < explore), rng, design.explored_share)
@@ -138,9 +142,12 @@ def _decide(
     return lots, lot[lots.person] < lots.probability
 
 
-def _week_of_luck(stage: Stage, number: int) -> tuple[np.random.Generator, FloatArray]:
-    """The draws of a week, the same for every policy: of contacts, shape (n,), and those after them."""
-    rng = np.random.default_rng([stage.seed, _LUCK, number])
+def _week_of_luck(stage: Stage, number: int, stream: int) -> tuple[np.random.Generator, FloatArray]:
+    """The draws of a week: of contacts, shape (n,), and those after them.
+
+    Every policy has a stream of its own, so that the errors of their estimates have nothing to do with each other.
+    """
+    rng = np.random.default_rng([stage.seed, _LUCK, number, stream])
     return rng, rng.random(stage.knowledge.n_persons)
 
 

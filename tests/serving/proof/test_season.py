@@ -69,7 +69,7 @@ def test_the_lot_has_nothing_to_do_with_what_people_are_like(stage):
     unusual = np.abs(nature - nature.mean())
     n = len(nature)
     for number in range(4):
-        _, lot = _week_of_luck(stage, number)
+        _, lot = _week_of_luck(stage, number, 0)
         for of in (nature, unusual):
             assert abs(np.corrcoef(lot, of)[0, 1]) < 4 / np.sqrt(n)
 
