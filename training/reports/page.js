@@ -139,6 +139,10 @@ function tellable() {
     shown = null;
     box.hidden = true;
   }
+  // what was asked for by key or touch stays until the focus goes
+  function left(event) {
+    if (event.relatedTarget !== box && document.activeElement !== shown) hide();
+  }
   const figures = [...document.querySelectorAll("button.told")];
   for (const button of figures) {
     button.dataset.told = button.title;
@@ -146,9 +150,9 @@ function tellable() {
     button.removeAttribute("title");
     for (const start of ["mouseenter", "focus", "click"]) button.addEventListener(start, () => show(button));
     button.addEventListener("blur", hide);
-    button.addEventListener("mouseleave", (event) => { if (event.relatedTarget !== box) hide(); });
+    button.addEventListener("mouseleave", left);
   }
-  box.addEventListener("mouseleave", hide);
+  box.addEventListener("mouseleave", left);
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
   for (const table of document.querySelectorAll("table")) oneStop(table);
 }

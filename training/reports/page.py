@@ -14,8 +14,6 @@ UNKNOWN: Final = "\u2013"
 """Shown for a value that is not known."""
 
 _FOLDER: Final = Path(__file__).parent
-_STYLE: Final = (_FOLDER / "page.css").read_text(encoding="utf-8")
-_SCRIPT: Final = (_FOLDER / "page.js").read_text(encoding="utf-8")
 
 
 class Said(NamedTuple):
@@ -51,18 +49,21 @@ def render_page(template: str, facts: dict[str, Any], *, folder: Path = _FOLDER)
         lstrip_blocks=True,
     )
     environment.filters |= {"number": number, "percent": percent, "money": money, "points": points}
-    own = {"style": Markup(_STYLE), "script": Markup(_SCRIPT), "policy": _policy()}  # noqa: S704 - our own files
+    style, script = (
+        (_FOLDER / name).read_text(encoding="utf-8") for name in ("page.css", "page.js")
+    )
+    own = {"style": Markup(style), "script": Markup(script), "policy": _policy(style, script)}  # noqa: S704 - our own files
     return environment.get_template(template).render(own | facts)
 
 
-def _policy() -> str:
+def _policy(style: str, script: str) -> str:
     """What a browser may do with the page: apply this style, run this script, nothing else."""
-    style, script = (
+    style_hash, script_hash = (
         base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-        for text in (_STYLE, _SCRIPT)
+        for text in (style, script)
     )
     return (
-        f"default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; "
+        f"default-src 'none'; style-src 'sha256-{style_hash}'; script-src 'sha256-{script_hash}'; "
         "base-uri 'none'; form-action 'none'"
     )
 
