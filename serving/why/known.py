@@ -19,6 +19,7 @@ from features.erasure.tombstones import read_tombstones
 from features.errors import InputError, WorkspaceError
 from features.histories.histories import NO_CODE, microseconds
 from features.project import Project
+from features.provenance import file_hash
 from features.run import Run
 from features.steps.features import FEATURES, load_histories
 from features.steps.ingest import INGEST
@@ -37,6 +38,7 @@ from serving.contact_log import contact_log
 from serving.exports.facts import facts_of_now, known_ids
 from serving.exports.recheck import person_rules
 from serving.exports.suppressions import suppressed_persons
+from serving.priority import contacts_ahead
 from serving.score import SCORE
 from serving.waterfall import apply_rules
 
@@ -61,6 +63,18 @@ class Contact:
     hours: float
 
 
+@dataclass(frozen=True)
+class Ahead:
+    """What a campaign of higher priority plans for the person: its file, and the channel of its contact.
+
+    `channel` is None where it plans none; `changed` where the file is no longer the one that the decision saw.
+    """
+
+    file: str
+    channel: str | None
+    changed: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Known:
     """One person and what was decided.
@@ -75,6 +89,7 @@ class Known:
         rules: names of the person rules, in order.
         events: oldest first.
         contacts: oldest first; None = there is no log.
+        ahead: campaigns of higher priority, in the declared order.
         titles: of the items met, by id.
         dropped: the rule that keeps the person out when asked again for the export, "" = none does; None = not exported.
     """
@@ -88,6 +103,7 @@ class Known:
     rules: tuple[str, ...]
     events: tuple[Event, ...]
     contacts: tuple[Contact, ...] | None
+    ahead: tuple[Ahead, ...]
     titles: Mapping[str, str]
     dropped: str | None
 
@@ -156,6 +172,9 @@ def look_up(project: Project, asked: str) -> Known:
         rules=tuple(row[c.RULE] for row in waterfall if row[c.LEVEL] == "person"),
         events=events,
         contacts=_contacts(project, scored, ingested, campaign, person, as_of),
+        ahead=tuple(
+            _ahead(project, scored, name, person, as_of) for name in campaign.frequency.ahead
+        ),
         titles=_titles(ingested, {event.item for event in events}),
         dropped=_dropped(project, scored, person),
     )
@@ -216,6 +235,14 @@ def _contacts(
     return tuple(
         Contact(row[c.CHANNEL], (as_of - row[c.TIME]).total_seconds() / 3600) for row in own
     )
+
+
+def _ahead(project: Project, scored: Run, name: str, person: str, as_of: datetime) -> Ahead:
+    path = project.folder / name
+    if not path.is_file() or file_hash(path) != scored.manifest["inputs"][name]:
+        return Ahead(name, None, changed=True)
+    planned = _of(contacts_ahead([path], as_of=as_of), person)[c.CHANNEL].to_pylist()
+    return Ahead(name, planned[0] if planned else None)
 
 
 def _titles(ingested: Run, items: set[str]) -> dict[str, str]:

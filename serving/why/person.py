@@ -17,6 +17,7 @@ from serving.decisions import (
     OVER_BUDGET,
     POLICY_HELD_OUT,
 )
+from serving.frequency import DISPLACED
 from serving.why.known import PURCHASE, Erased, Known, look_up
 from serving.why.rules import ago, rule_lines
 from training.reports.page import money, percent, points
@@ -29,6 +30,7 @@ _VERDICTS: Final = {
     EXPLORED: "CONTACT: drawn by lot among those the policy would leave out, so that the next model learns about them too.",
     HELD_OUT: "NO CONTACT: held out for good by lot, so that the lift of the whole programme can be measured.",
     POLICY_HELD_OUT: "NO CONTACT: the policy would contact this person, and a lot keeps them out this time to measure the policy.",
+    DISPLACED: "NO CONTACT: a campaign of higher priority contacts this person now, and the limit on contacts leaves no room for this one.",
     NOT_WORTH_IT: "NO CONTACT: a contact is expected to earn less than it costs.",
     OVER_BUDGET: "NO CONTACT: worth it, but the budget went to persons with a higher return per unit of cost.",
 }

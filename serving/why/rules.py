@@ -9,7 +9,7 @@ from features.builders.treatment import ContactCap
 from serving.config import TimingConfig
 from serving.eligibility import ERASED
 from serving.frequency import DISPLACED, FREQUENCY_CAP, NOT_ENFORCED, TOO_EARLY, TOO_LATE, caps_of
-from serving.why.known import HOURS_PER_DAY, PURCHASE, Known
+from serving.why.known import HOURS_PER_DAY, PURCHASE, Ahead, Known
 
 PASSED: Final = "passed"
 REMOVED: Final = "REMOVED"
@@ -71,8 +71,17 @@ def _purchase(known: Known) -> str:
 
 
 def _displaced(known: Known) -> str:
-    ahead = len(known.campaign.frequency.ahead)
-    return f"the caps above, with what {ahead} campaigns of higher priority plan to send"
+    planned = [_planned(one) for one in known.ahead]
+    room = "no room for one more" if known.reason == DISPLACED else "room for one more"
+    return f"{'; '.join(planned)}; with that the caps above leave {room}"
+
+
+def _planned(campaign: Ahead) -> str:
+    if campaign.changed:
+        return f"'{campaign.file}', of higher priority, has changed since this decision"
+    plan = "does not contact" if campaign.channel is None else "contacts"
+    by = "" if campaign.channel is None else f" by {_words(campaign.channel)}"
+    return f"the campaign of higher priority in '{campaign.file}' {plan} this person{by}"
 
 
 def _quiet(rule: str, known: Known) -> str:

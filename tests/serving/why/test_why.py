@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -14,7 +16,8 @@ from features.project import Project
 from features.steps.ingest import INGEST
 from features.tables import CATALOG, DECISIONS
 from serving.cli import app
-from serving.score import SCORE
+from serving.config import CampaignConfig
+from serving.score import SCORE, score
 from serving.why.ask import why_lines
 from serving.why.rules import ago
 
@@ -65,6 +68,37 @@ def test_an_excluded_person_and_the_rule_that_did_it(finished_project, decisions
     rest = lines[after : lines.index("", after)]
     assert all("not asked" in text for text in rest)
     assert "none: no items are chosen for somebody whom a rule removes" in "\n".join(lines)
+
+
+def test_a_person_whom_another_campaign_displaced(finished_project, decisions, tmp_path):
+    project = Project(shutil.copytree(finished_project, tmp_path / "copy", symlinks=True))
+    path = project.folder / "urgent.parquet"
+    shutil.copy(project.workspace.current(SCORE).path / "decisions.parquet", path)
+    campaign = project.folder / "campaign.yaml"
+    limits = "{max_contacts: 1, ahead: [urgent.parquet]}"
+    campaign.write_text(campaign.read_text().replace("{max_contacts: 3}", limits))
+    score(project, project.step_config(CampaignConfig, "campaign"))
+    rows = project.workspace.current(SCORE).read(DECISIONS).to_pandas().set_index(c.PERSON_ID)
+    lines, _ = told(project.folder, rows, "displaced")
+    assert lines[1] == (
+        "NO CONTACT: a campaign of higher priority contacts this person now, and the limit on contacts leaves no room for "
+        "this one."
+    )
+    assert line(lines, "displaced") == (
+        "displaced                REMOVED    the campaign of higher priority in 'urgent.parquet' contacts this person by "
+        "display; with that the caps above leave no room for one more"
+    )
+    assert line(lines, "frequency_cap").endswith("passed     contacts in 28 days: 0, at most 1")
+    contacted, _ = told(project.folder, rows, "holdout")
+    assert line(contacted, "displaced").endswith(
+        "passed     the campaign of higher priority in 'urgent.parquet' does not contact this person; with that the caps "
+        "above leave room for one more"
+    )
+    path.unlink()
+    lines, _ = told(project.folder, rows, "displaced")
+    assert "'urgent.parquet', of higher priority, has changed since this" in line(
+        lines, "displaced"
+    )
 
 
 def test_a_held_out_person(finished_project, decisions):
