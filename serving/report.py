@@ -18,10 +18,10 @@ from features.steps.simulate import SIMULATE, TRUTH_STEP
 from features.tables import CATALOG, CREATIVES, DECISIONS, WATERFALL
 from serving.audit.audit import AUDIT, RESULT
 from serving.creative.gallery import gallery
+from serving.examples import example_persons
 from serving.exports.config import EXPORTS_FILE
 from serving.exports.section import exports_section
 from serving.figures import NOT_ENFORCED_LIMITS, allocation_lines
-from serving.households import example_households
 from serving.score import SCORE
 from training.promotion.contests import PROMOTE_RECOMMENDER
 from training.promotion.promote import decision_lines
@@ -104,7 +104,7 @@ def _facts(project: Project, runs: Mapping[str, Run]) -> dict[str, Any]:
         "audit": _audit(runs[AUDIT]) if AUDIT in runs else None,
         "lift": lift_section(lift, currency),
         "worth": worth_section(policies, currency),
-        "households": example_households(
+        "examples": example_persons(
             runs[SCORE].read(DECISIONS),
             runs[INGEST].read(CATALOG),
             load_histories(runs[FEATURES]),
@@ -124,7 +124,7 @@ def _headline(
 ) -> list[dict[str, str]]:
     primary = lift["outcomes"][0]["lift"]
     told = {
-        "households to contact": f"of {number(scored['eligible'])} that may be contacted",
+        "persons to contact": f"of {number(scored['eligible'])} that may be contacted",
         "expected cost": "of the contacts decided",
         "expected incremental margin (model)": "sum over the contacts decided of predicted uplift on margin; a prediction, no interval",
         "incremental margin (planted truth)": "exact expectation of the same contacts, known only in a simulation",
@@ -157,22 +157,22 @@ def _summary(
     profit = {policy["policy"]: money(policy["profit"], currency) for policy in policies}
     return [
         Said(
-            f"Of {number(scored['persons'])} households, {number(scored['eligible'])} may be contacted; "
+            f"Of {number(scored['persons'])} persons, {number(scored['eligible'])} may be contacted; "
             f"{number(scored['held_out'])} of these are held out at random and {number(scored['contacted'])} are contacted "
             f"({number(scored['explored'])} of them by lot, so that the next model also learns about those this one leaves out), "
             f"within the budget of {money(scored['budget'], currency)}.",
             "everybody in the persons table at the moment of decision; rules in the order of the waterfall",
         ),
         Said(
-            "In the simulated campaign, being assigned to treatment changed the share of households that buy within a week by "
+            "In the simulated campaign, being assigned to treatment changed the share of persons that buy within a week by "
             f"{points(found['effect'])} points (95 % interval {points(found['low'])} to {points(found['high'])}; "
             f"planted {points(primary['planted'])}).",
-            f"intention to treat, {number(lift['rows'])} assignments of {number(lift['persons'])} households; {found['convention']}",
+            f"intention to treat, {number(lift['rows'])} assignments of {number(lift['persons'])} persons; {found['convention']}",
         ),
         Said(
             f"Given the planted responses, the chosen contacts earn {profit['this run']} after cost; as many contacts of the "
-            f"households most likely to buy would earn {profit['most likely to buy, as many']}.",
-            "exact expectation over the households that may be contacted, known only in a simulation",
+            f"persons most likely to buy would earn {profit['most likely to buy, as many']}.",
+            "exact expectation over the persons that may be contacted, known only in a simulation",
         ),
     ]
 
@@ -185,20 +185,20 @@ def _data(ingested: Mapping[str, Any], simulated: Mapping[str, Any]) -> Table:
         "What came in",
         ("What", "How many", "Told"),
         (
-        row("Rows read", figure(number(ingested["rows_in"]), ingested["rows_in"]), "one row = one product in one basket"),
+        row("Rows read", figure(number(ingested["rows_in"]), ingested["rows_in"]), "of all files of the source"),
         row("Events", figure(number(ingested["events"]), ingested["events"]), f"{ingested['first_event'][:10]} to {ingested['last_event'][:10]}"),
         row("Rejects", figure(number(ingested["rejects"]), ingested["rejects"]), f"rows in = events + rejects; {reasons}"),
-        row("Households", figure(number(ingested["persons"]), ingested["persons"]), "contactable = was sent a direct-mail campaign before the decision; all others count as no consent"),
-        row("Items", figure(number(ingested["items"]), ingested["items"]), f"{ingested['items_in_stock']:,} sold in the last 28 days: those have a price (median paid) and count as in stock"),
+        row("Persons", figure(number(ingested["persons"]), ingested["persons"]), "whoever the events name, ids of one person joined; without recorded consent nobody is contacted"),
+        row("Items", figure(number(ingested["items"]), ingested["items"]), f"{ingested['items_in_stock']:,} in stock in the snapshot that was used"),
         row("Events whose item is in the catalog", figure(percent(ingested["id_match_rate"], 3), ingested["id_match_rate"]), "id match rate"),
-        row("Simulated assignments", figure(number(simulated["assignments"]), simulated["assignments"]), f"{simulated['persons']:,} households at {simulated['decision_points']} weekly decision points"),
+        row("Simulated assignments", figure(number(simulated["assignments"]), simulated["assignments"]), f"{simulated['persons']:,} persons at {simulated['decision_points']} weekly decision points"),
         ),
     )  # fmt: skip
 
 
 def _waterfall(run: Run) -> list[Table]:
     rows = run.read(WATERFALL).to_pylist()
-    names = {"person": "Households", "item": "Candidate items of the eligible households"}
+    names = {"person": "Persons", "item": "Candidate items of the eligible persons"}
     head = ("Rule, in order", "In", "Removed", "Left")
     return [
         Table(

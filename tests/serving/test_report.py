@@ -31,7 +31,7 @@ SECTIONS = [
     "Checked again: the audit of what was published",
     "What the simulated campaign changed",
     "What the decisions are worth",
-    "Ten households",
+    "Ten persons",
     "How these figures were made",
 ]
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
@@ -103,8 +103,8 @@ def test_every_section_is_there_in_order(html):
     assert all(len(section) > 300 for section in re.split("<section[^>]*>", html)[1:])
 
 
-def test_it_shows_at_most_ten_households(html):
-    assert 2 <= html.count('<article class="household">') <= 10
+def test_it_shows_at_most_ten_persons(html):
+    assert 2 <= html.count('<article class="example">') <= 10
 
 
 def test_figures_are_those_of_the_stored_runs(project, page):
@@ -115,7 +115,7 @@ def test_figures_are_those_of_the_stored_runs(project, page):
     effect = lift["lift"]
     policies = workspace.current(MEASURE).json("policies.json")
     shown = [
-        f"Of {number(scored['persons'])} households, {number(scored['eligible'])} may be contacted",
+        f"Of {number(scored['persons'])} persons, {number(scored['eligible'])} may be contacted",
         f"within the budget of {money(scored['budget'], 'USD')}",
         f"by {points(effect['effect'])} points (95 % interval {points(effect['low'])} to {points(effect['high'])};",
         f"planted {points(lift['planted'])})",
@@ -124,7 +124,7 @@ def test_figures_are_those_of_the_stored_runs(project, page):
         f"Rejects {number(ingested['rejects'])}",
         f"Simulated assignments {number(workspace.current(SIMULATE).manifest['figures']['assignments'])}",
         "Intention-to-treat effect with 95 % interval",
-        "percentile bootstrap over households",
+        "percentile bootstrap over persons",
         *[money(policy["profit"], "USD") for policy in policies],
     ]
     missing = [text for text in shown if text not in page.text]

@@ -32,13 +32,13 @@ def lift_section(lift: Mapping[str, Any], currency: str) -> dict[str, Any]:
         for row in [lift["outcomes"][0], *lift["segments"]]
     ]
     return {
-        "sentence": f"{lift['rows']:,} (household, week) assignments of {lift['persons']:,} households; "
+        "sentence": f"{lift['rows']:,} (person, week) assignments of {lift['persons']:,} persons; "
         f"{percent(lift['share_reached'])} of them were reached. Sample-ratio check passed "
         f"(chi-square {checks['chi2']:.2f}, p {checks['p_value']:.3f}).",
         "chart": trusted_svg(
             dot_plot(
                 dots,
-                axis="Effect on the share of households that buy in the week, points",
+                axis="Effect on the share of persons that buy in the week, points",
                 number="+.0f",
                 reference=0,
             )
@@ -52,9 +52,9 @@ def lift_section(lift: Mapping[str, Any], currency: str) -> dict[str, Any]:
 def _lift_table(lift: Mapping[str, Any], currency: str) -> Table:
     convention = (
         f"ITT over everybody assigned, reached or not; {lift['outcomes'][0]['lift']['convention']}; "
-        "clusters are households; relative intervals on the log scale."
+        "clusters are persons; relative intervals on the log scale."
     )
-    told = f"{lift['rows']:,} assignments of {lift['persons']:,} households; {convention}"
+    told = f"{lift['rows']:,} assignments of {lift['persons']:,} persons; {convention}"
     head = (
         "Outcome per person and week",
         "Control",
@@ -113,7 +113,7 @@ def worth_section(policies: Sequence[Mapping[str, Any]], currency: str) -> dict[
         {"label": [p["policy"] for p in policies], "value": [p["profit"] for p in policies]}
     )
     return {
-        "sentence": "Exact expected profit of contacting different households among those who may be contacted, given "
+        "sentence": "Exact expected profit of contacting different persons among those who may be contacted, given "
         "what they really bought in the week after and the planted response. Only a simulation can show this.",
         "chart": trusted_svg(
             bar_plot(
@@ -129,7 +129,7 @@ def worth_section(policies: Sequence[Mapping[str, Any]], currency: str) -> dict[
 
 
 def _policies(policies: Sequence[Mapping[str, Any]], currency: str) -> Table:
-    told = "households that may be contacted; exact expectation given the planted responses and the purchases of the week after"
+    told = "persons that may be contacted; exact expectation given the planted responses and the purchases of the week after"
     head = ("Contacting", "Contacts", "Of them harmed", "Margin won", "Cost", "Profit")
     return Table(
         "What the decisions are worth",

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from features import columns as c
 from training.reports.charts import Dot, dot_plot, gain_plot
 from training.reports.page import number, percent, trusted_svg
 from training.reports.table import Cell, Row, Table, figure, row
+from training.reports.uplift_charts import known
 
 
 def recommender_section(
@@ -36,7 +38,7 @@ def recommender_section(
     convention = (
         f"Purchases of the next {config['horizon_days']} days at {len(evaluated)} weekly cut-offs "
         f"({evaluated[0]['cutoff'][:10]} to {evaluated[-1]['cutoff'][:10]}), repeats allowed; settings chosen on earlier "
-        "weeks; mean over (household, week) pairs with a relevant item; percentile bootstrap over households; "
+        "weeks; mean over (person, week) pairs with a relevant item; percentile bootstrap over persons; "
         "nDCG binary, ideal over min(k, relevant items); recall = hits over relevant items; coverage and exposure "
         "Gini over all items the model knows."
     )
@@ -143,7 +145,7 @@ def uplift_section(metrics: Mapping[str, Any], curves: pd.DataFrame) -> dict[str
     qini, over = test["qini"], test["qini_over_baseline"]
     works = (
         "better than a random order"
-        if qini["low"] > 0
+        if known(qini, "low")[0] > 0
         else "not distinguishable from a random order"
     )
     return {
@@ -169,21 +171,22 @@ def uplift_section(metrics: Mapping[str, Any], curves: pd.DataFrame) -> dict[str
                         reference=0,
                     )
                 ),
-                "caption": "Measured effect by decile of predicted uplift, 95 % intervals; diamonds: mean predicted uplift.",
+                "caption": "Measured effect by decile of predicted uplift, 95 % intervals where there are outcomes enough; "
+                "diamonds: mean predicted uplift.",
             },
         ],
-        "convention": f"Learner: LightGBM T-learner with the recorded probability. Qini: {metrics['conventions']['qini']}; "
-        "errors clustered by household.",
+        "convention": f"Learner: {_label(contrast['learner'])}. Qini: {metrics['conventions']['qini']}; errors clustered by "
+        "person.",
     }
 
 
 def _bins(bins: Sequence[Mapping[str, Any]]) -> list[Dot]:
-    return [
-        in_points(
-            f"decile {position}", item["effect"]["value"], item["effect"], truth=item["score_mean"]
-        )
-        for position, item in enumerate(bins, start=1)
-    ]
+    dots = []
+    for item in bins:
+        value, low, high = known(item["effect"], "value", "low", "high")
+        ends = {"low": low, "high": high}
+        dots.append(in_points(f"decile {item['bin']}", value, ends, truth=item["score_mean"]))
+    return dots
 
 
 def in_points(row: str, value: float, interval: Mapping[str, float], *, truth: float) -> Dot:
@@ -200,4 +203,7 @@ def _ends(interval: Mapping[str, float]) -> tuple[float, float, float]:
 
 
 def _words(figure: Mapping[str, float]) -> str:
-    return f"{figure['value']:+.4f} (95 % interval {figure['low']:+.4f} to {figure['high']:+.4f})"
+    value, low, high = known(figure, "value", "low", "high")
+    if np.isnan(low):
+        return f"{value:+.4f} (too few outcomes for an interval)"
+    return f"{value:+.4f} (95 % interval {low:+.4f} to {high:+.4f})"

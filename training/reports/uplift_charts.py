@@ -83,7 +83,7 @@ _FIRST: Final = 0.05
 def _deciles(contrast: Mapping[str, Any]) -> UpliftChart:
     test = contrast["test"]
     columns = [
-        Dot(str(item["bin"]), "", *_known(item["effect"], "value", "low", "high"))
+        Dot(str(item["bin"]), "", *known(item["effect"], "value", "low", "high"))
         for item in test["bins"]
     ]
     svg = column_plot(
@@ -105,7 +105,7 @@ def _calibration(contrast: Mapping[str, Any]) -> UpliftChart:
     slope = contrast["test"]["calibration"]["slope"]
     points = pd.DataFrame(
         [
-            (item["score_mean"], *_known(item["effect"], "value", "low", "high"))
+            (item["score_mean"], *known(item["effect"], "value", "low", "high"))
             for item in contrast["test"]["bins"]
         ],
         columns=["predicted", "value", "low", "high"],
@@ -187,5 +187,6 @@ def _straight(first: float, last: float) -> pd.DataFrame:
     return pd.DataFrame({"share": [0.0, 1.0], "value": [first, last], "ranking": RANDOM})
 
 
-def _known(figure: Mapping[str, Any], *names: str) -> list[float]:
+def known(figure: Mapping[str, Any], *names: str) -> list[float]:
+    """Numbers of a stored figure, NaN where it has none: too few rows or outcomes for it."""
     return [np.nan if figure[name] is None else figure[name] for name in names]

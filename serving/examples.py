@@ -56,8 +56,8 @@ _WORDS: Final = {
 
 
 @dataclass(frozen=True)
-class Household:
-    """One example, in words.
+class Example:
+    """One person, in words.
 
     Attributes:
         person_id: who.
@@ -76,9 +76,9 @@ class Household:
     chosen: tuple[str, ...]
 
 
-def example_households(
+def example_persons(
     decisions: pa.Table, catalog: pa.Table, histories: Histories, *, as_of: datetime, currency: str
-) -> list[Household]:
+) -> list[Example]:
     """A few persons of each verdict, the first in the order of a random hash: picked by rule, not by looks.
 
     Args:
@@ -94,7 +94,7 @@ def example_households(
     for person_id in _sampled(table):
         rows = table[table[c.PERSON_ID] == person_id].sort_values(c.RANK).to_dict("records")
         history = histories.as_of(histories.person_rows(pa.array([person_id])), microseconds(as_of))
-        found.append(_household(rows, _most_bought(history, title_of), currency))
+        found.append(_example(rows, _most_bought(history, title_of), currency))
     return found
 
 
@@ -114,10 +114,10 @@ def _verdict(reason_codes: str) -> str:
     return reason_codes.split(";", maxsplit=1)[0]
 
 
-def _household(rows: list[dict[Any, Any]], history: tuple[str, ...], currency: str) -> Household:
+def _example(rows: list[dict[Any, Any]], history: tuple[str, ...], currency: str) -> Example:
     first = rows[0]
     reason = _verdict(first[c.REASON_CODES])
-    return Household(
+    return Example(
         person_id=first[c.PERSON_ID],
         contact=bool(first[c.CONTACT]),
         verdict=_WORDS.get(reason, reason),

@@ -11,7 +11,7 @@ from features.project import Project
 from features.steps.features import FEATURES, load_histories
 from features.steps.ingest import INGEST
 from features.tables import CATALOG, DECISIONS
-from serving.households import _SAMPLE, example_households
+from serving.examples import _SAMPLE, example_persons
 from serving.score import SCORE
 
 HISTORY = (
@@ -49,7 +49,7 @@ def decision(person, rank=1, reason="contacted", **changes):
 def examples(make_histories, day):
     def run(*decisions):
         catalog = pa.table({c.ITEM_ID: list(TITLES), c.TITLE: list(TITLES.values())})
-        return example_households(
+        return example_persons(
             pa.Table.from_pylist(list(decisions)),
             catalog,
             make_histories(*HISTORY),
@@ -123,7 +123,7 @@ def test_the_sample_of_a_project_is_the_same_in_any_row_order(finished_project):
     catalog = workspace.current(INGEST).read(CATALOG)
     histories = load_histories(workspace.current(FEATURES))
     one, other = (
-        example_households(table, catalog, histories, as_of=project.config.as_of, currency="USD")
+        example_persons(table, catalog, histories, as_of=project.config.as_of, currency="USD")
         for table in (decisions, shuffled)
     )
     assert one == other
