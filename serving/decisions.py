@@ -26,6 +26,7 @@ from serving.list_parts import ListParts
 from serving.lists.chain import STATIC
 from serving.lists.kinds import STATIC_KIND
 from serving.lists.shelf import Shelf
+from serving.marginal import Marginal
 from serving.people import People
 from serving.sequence import NextSteps
 from training.models.in_force import Champions
@@ -64,7 +65,7 @@ class Decided:
         forecast: what a contact is expected to change.
         offers: what it would earn and cost by each channel.
         allocation: what the policy does.
-        marginal: ends of the 95 % interval of the shadow price.
+        marginal: how far the shadow price is known.
         actions: what is done, with its chances.
         bids: what a contact is worth.
     """
@@ -79,7 +80,7 @@ class Decided:
     forecast: Forecast
     offers: Offers
     allocation: Allocation
-    marginal: tuple[float, float]
+    marginal: Marginal
     actions: Actions
     bids: Bids
 

@@ -19,6 +19,12 @@ from training.reports.page import money, number
 
 NOT_ENFORCED_LIMITS: Final = "not_enforced"
 
+_TESTED_BY: Final = {
+    "model in force": "test rows of like scores",
+    "model before its refit": "test rows of like scores by the model before it was fitted again on all rows; the refitted one "
+    "was not itself tested",
+}
+
 
 def score_figures(decided: Decided, config: CampaignConfig, writer: RunWriter) -> dict[str, Any]:
     """What the manifest keeps of a run, and the report shows; the run's tables are written."""
@@ -27,7 +33,6 @@ def score_figures(decided: Decided, config: CampaignConfig, writer: RunWriter) -
     kept, contact = verdict.kept, actions.contact
     names = list(config.by_channel())
     used = np.bincount(actions.channel[contact], minlength=len(names)).tolist()
-    low, high = decided.marginal
     lists = decided.lists.columns(LIST_COLUMNS)
     return {
         "persons": len(people.ids),
@@ -45,7 +50,7 @@ def score_figures(decided: Decided, config: CampaignConfig, writer: RunWriter) -
         "exploration_cost": actions.explored_cost,
         "least_return_contacted": allocation.threshold,
         "budget_binds": allocation.budget_binds,
-        "shadow_price": {"value": allocation.shadow_price, "low": low, "high": high},
+        "shadow_price": {"value": allocation.shadow_price, **asdict(decided.marginal)},
         "bids_clipped": decided.bids.clipped,
         "share_reached": people.reach,
         NOT_ENFORCED_LIMITS: [asdict(limit) for limit in people.not_enforced],
@@ -94,9 +99,9 @@ def _one_more(scored: Mapping[str, Any], currency: str) -> str:
     if not scored["budget_binds"]:
         return "More budget would change nothing: whoever is worth a contact gets one."
     interval = (
-        "no interval, since the model in force was not itself tested"
+        f"no interval, because {price['missing']}"
         if price["low"] is None
-        else f"95 % interval {number(price['low'], 2)} to {number(price['high'], 2)} by the effect measured on test rows of like "
-        "scores; order value and cost are taken as known"
+        else f"95 % interval {number(price['low'], 2)} to {number(price['high'], 2)} by the effect measured on "
+        f"{_TESTED_BY[price['basis']]}; order value and cost are taken as known"
     )
     return f"One more {currency} of budget would earn {number(price['value'], 2)} {currency} of margin by the model ({interval})."

@@ -25,7 +25,7 @@ from features.tables import (
     REVERSALS,
     WATERFALL,
 )
-from serving.allocate import Allocation, Offers, allocate
+from serving.allocate import Offers, allocate
 from serving.bids import bids
 from serving.candidates import Counter
 from serving.config import CampaignConfig
@@ -47,12 +47,12 @@ from serving.insight import Insight, look
 from serving.lists.merchandising import require_attributes
 from serving.lists.part import ListRequest
 from serving.lists.shelf import build_shelf
+from serving.marginal import marginal
 from serving.people import People, load_people
 from serving.sequence import next_steps
 from serving.waterfall import Verdict
 from training.models.in_force import Champions, champions
 from training.recommenders import registry as recommenders
-from training.uplift.model import UpliftModel
 
 SCORE: Final = "score"
 _LAYER: Final = "serving"
@@ -142,7 +142,7 @@ def _decide(
         forecast=forecast,
         offers=offers,
         allocation=allocation,
-        marginal=_marginal(allocation, forecast, model),
+        marginal=marginal(allocation, forecast.uplift, model),
         actions=actions,
         bids=bids(
             forecast.value,
@@ -153,22 +153,6 @@ def _decide(
             least_return=max(budget.min_return, allocation.shadow_price) or 1.0,
         ),
     )
-
-
-def _marginal(
-    allocation: Allocation, forecast: Forecast, model: UpliftModel
-) -> tuple[float, float]:
-    """Ends of the 95 % interval of what one more unit of money would earn; NaN where nothing was measured.
-
-    It holds the sampling error of the effect that test rows with scores like that of the first person left out showed; order
-    value, reach and cost are taken as known.
-    """
-    if allocation.first_left_out is None:
-        return float("nan"), float("nan")
-    uplift = forecast.uplift[[allocation.first_left_out]]
-    per_uplift = allocation.shadow_price / uplift[0]
-    low, high = model.intervals(uplift)
-    return float(low[0] * per_uplift), float(high[0] * per_uplift)
 
 
 def _request(

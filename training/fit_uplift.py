@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -41,7 +42,8 @@ def fit_uplift(rows: UpliftRows, config: UpliftTrainingConfig) -> UpliftResult:
 
     Average effects are over all assigned rows. Rankings are judged on the test part only, by doubly robust scores
     cross-fitted inside it. The bundle of a contrast holds the very model that was judged, unless `refit` is set: then
-    it holds one fitted again on all rows, with the settings of the one judged; its own figures are unknown.
+    it holds one fitted again on all rows, with the settings of the one judged; its own figures are unknown, and it
+    carries the score groups of the one judged under that name.
 
     Raises:
         GateError: sample-ratio mismatch, a feature or a score that predicts a random assignment, or estimated
@@ -114,7 +116,8 @@ def _fit_contrast(
     scores = score_table(contrast, name, train, test, judged)
     model = judged.model
     if config.refit:
-        model = fit_model(contrast, np.ones(len(inside), dtype=np.bool_), model.config)
+        again = fit_model(contrast, np.ones(len(inside), dtype=np.bool_), model.config)
+        model = replace(again, groups_before_refit=judged.model.groups)
     return ContrastResult(
         name,
         model,

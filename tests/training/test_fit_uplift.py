@@ -83,7 +83,7 @@ def test_test_outcomes_never_reach_the_model(uplift_trial):
     assert one.contrasts[0].evaluation.qini != other.contrasts[0].evaluation.qini
 
 
-def test_the_bundle_holds_the_evaluated_model_unless_refit(uplift_trial):
+def test_the_bundle_holds_the_evaluated_model_unless_refit(uplift_trial, tmp_path):
     rows = uplift_trial()
     evaluated, refitted = fit_uplift(rows, config()), fit_uplift(rows, config(refit=True))
     stored, again = evaluated.contrasts[0].model, refitted.contrasts[0].model
@@ -91,6 +91,10 @@ def test_the_bundle_holds_the_evaluated_model_unless_refit(uplift_trial):
     assert (stored.facts.trained_on, stored.facts.n_rows) == ("train part", 3_000)
     assert (again.facts.trained_on, again.facts.n_rows) == ("all rows", 6_000)
     assert evaluated.contrasts[0].evaluation.qini == refitted.contrasts[0].evaluation.qini
+    assert (stored.groups, stored.groups_before_refit) == (again.groups_before_refit, again.groups)
+    assert np.isnan(again.intervals(again.predict(rows.features))).all()  # not its own test rows
+    again.save(tmp_path / "bundle")
+    assert UpliftModel.load(tmp_path / "bundle").groups_before_refit == stored.groups
     bundle = [r.metrics()["contrasts"]["mail"]["bundle"] for r in (evaluated, refitted)]
     assert bundle == [
         "the model that was evaluated",

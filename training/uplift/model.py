@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from features.arrays import FloatArray
 from features.errors import InputError
 from features.run import to_json
-from training.bundle import read_bundle, write_bundle
+from training.bundle import Bundle, read_bundle, write_bundle
 from training.uplift.base import Design, OutcomeKind
 from training.uplift.drift import FeatureProfile
 from training.uplift.encoding import FeatureEncoding
@@ -26,6 +26,7 @@ KIND: Final = "uplift"
 _ENCODING: Final = "encoding.json"
 _PROFILE: Final = "profile.json"
 _GROUPS: Final = "score_groups.json"
+_GROUPS_BEFORE_REFIT: Final = "score_groups_before_refit.json"
 _CONFIG: Final[TypeAdapter[UpliftLearnerConfig]] = TypeAdapter(UpliftLearnerConfig)
 
 
@@ -63,6 +64,7 @@ class UpliftModel:
         facts: what it is about.
         profile: how its training rows spread over each feature.
         groups: effects by group of its scores, as measured on test rows; None for a model that was not judged.
+        groups_before_refit: for a model fitted again on all rows, those of the model that was judged: same settings, fewer rows.
     """
 
     encoding: FeatureEncoding
@@ -71,6 +73,7 @@ class UpliftModel:
     facts: UpliftFacts
     profile: FeatureProfile
     groups: ScoreGroups | None = None
+    groups_before_refit: ScoreGroups | None = None
 
     def predict(self, table: pa.Table, *, source: str = "rows to score") -> FloatArray:
         """Uplift per row, shape (n_rows,): expected outcome if treated minus if not, in units of the outcome.
@@ -106,8 +109,12 @@ class UpliftModel:
             _PROFILE: to_json(self.profile.as_dict()),
             **self.learner.texts(),
         }
-        if self.groups is not None:
-            texts[_GROUPS] = to_json(self.groups.as_dict())
+        for name, groups in (
+            (_GROUPS, self.groups),
+            (_GROUPS_BEFORE_REFIT, self.groups_before_refit),
+        ):
+            if groups is not None:
+                texts[name] = to_json(groups.as_dict())
         return write_bundle(
             folder, kind=KIND, config=self.config, facts=asdict(self.facts), texts=texts
         )
@@ -130,12 +137,15 @@ class UpliftModel:
                 config,
                 UpliftFacts(**bundle.facts),
                 FeatureProfile.from_dict(json.loads(bundle.texts[_PROFILE])),
-                ScoreGroups.from_dict(json.loads(bundle.texts[_GROUPS]))
-                if _GROUPS in bundle.texts
-                else None,
+                _stored_groups(bundle, _GROUPS),
+                _stored_groups(bundle, _GROUPS_BEFORE_REFIT),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise _refused(folder, f"does not read as one ({type(error).__name__})") from None
+
+
+def _stored_groups(bundle: Bundle, name: str) -> ScoreGroups | None:
+    return ScoreGroups.from_dict(json.loads(bundle.texts[name])) if name in bundle.texts else None
 
 
 def _refused(folder: Path, found: str) -> InputError:
