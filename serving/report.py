@@ -15,6 +15,7 @@ from features.steps.features import FEATURES, load_histories
 from features.steps.ingest import INGEST, QUALITY
 from features.steps.segments import SEGMENTS_STEP
 from features.steps.simulate import SIMULATE, TRUTH_STEP
+from features.steps.store import STORE
 from features.tables import CATALOG, CREATIVES, DECISIONS, WATERFALL
 from serving.audit.audit import AUDIT, RESULT
 from serving.creative.gallery import gallery
@@ -81,6 +82,7 @@ def _facts(project: Project, runs: Mapping[str, Run]) -> dict[str, Any]:
     recommender = runs[TRAIN_RECOMMENDER].json(METRICS)
     return {
         "project": project.config.name,
+        "made_up": (project.folder / f"{STORE}.yaml").is_file(),
         "title": f"Retargeting decisions: {project.config.name.replace('_', ' ')}",
         "as_of": f"{project.config.as_of:%d %B %Y}",
         "summary": _summary(scored, lift, policies, currency),

@@ -12,7 +12,7 @@ from serving.proof.pieces import Piece
 from serving.proof.policies import ORACLE, OURS, POLICIES
 from serving.proof.table import Line, finished_seeds
 from training.reports.charts import week_plot
-from training.reports.page import number, percent, render_page, trusted_svg
+from training.reports.page import number, p_value, percent, render_page, trusted_svg
 from training.reports.table import Cell, Row, Table, figure, row
 
 
@@ -105,7 +105,7 @@ def _policy(line: Line) -> Row:
         ),
         cell(line.of_oracle, percent),
         cell(line.behind),
-        cell(line.p_value, lambda value: number(value, 4)),
+        cell(line.p_value, p_value),
         cell(line.contacts),
         cell(line.harmful),
         cell(line.spend),

@@ -11,6 +11,7 @@ import jinja2
 from markupsafe import Markup
 
 UNKNOWN: Final = "\u2013"
+_LEAST_P_VALUE: Final = 0.0001
 """Shown for a value that is not known."""
 
 _FOLDER: Final = Path(__file__).parent
@@ -76,6 +77,13 @@ def trusted_svg(svg: str) -> Markup:
 def number(value: float | None, digits: int = 0) -> str:
     """1,234.5; a dash for a value that is not known."""
     return UNKNOWN if value is None else f"{value:,.{digits}f}"
+
+
+def p_value(value: float | None) -> str:
+    """0.0123; what four digits cannot show is below 0.0001."""
+    if value is None:
+        return UNKNOWN
+    return f"{value:.4f}" if value >= _LEAST_P_VALUE else f"< {_LEAST_P_VALUE}"
 
 
 def percent(value: float | None, digits: int = 1) -> str:

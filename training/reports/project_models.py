@@ -10,7 +10,7 @@ import pandas as pd
 
 from features import columns as c
 from training.reports.charts import Dot, dot_plot, gain_plot
-from training.reports.page import number, percent, trusted_svg
+from training.reports.page import p_value, percent, trusted_svg
 from training.reports.table import Cell, Row, Table, figure, row
 from training.reports.uplift_charts import known
 
@@ -102,7 +102,7 @@ def _model_row(model: Mapping[str, Any], k: int, champion: str) -> Row:
         plain(f"ndcg_at_{k}.repeat"),
         plain(f"ndcg_at_{k}.novel", 4),
         against,
-        figure(number(model["adjusted_p_value"], 4), model["adjusted_p_value"]),
+        figure(p_value(model["adjusted_p_value"]), model["adjusted_p_value"]),
         figure(percent(model["coverage"]), model["coverage"]),
         figure(f"{model['gini']:.3f}", model["gini"]),
         mark="chosen" if chosen else "",

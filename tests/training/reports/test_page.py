@@ -5,7 +5,16 @@ from __future__ import annotations
 import jinja2
 import pytest
 
-from training.reports.page import UNKNOWN, money, number, percent, points, render_page, trusted_svg
+from training.reports.page import (
+    UNKNOWN,
+    money,
+    number,
+    p_value,
+    percent,
+    points,
+    render_page,
+    trusted_svg,
+)
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -75,3 +84,10 @@ def test_formats(text, expected):
 def test_the_unknown_is_a_dash():
     dashes = {number(None), percent(None), points(None), money(None, "USD")}
     assert dashes == {UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(0.01234, "0.0123"), (0.0001, "0.0001"), (1.5e-11, "< 0.0001")]
+)
+def test_a_p_value_is_never_written_as_zero(value, words):
+    assert p_value(value) == words
