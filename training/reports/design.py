@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from training.reports.experiment_words import with_unit
-from training.reports.page import UNKNOWN, Said, number, percent, render_page
+from training.reports.page import UNKNOWN, Said, number, percent, render_page, significant
 from training.reports.table import Cell, Table, figure, row
 
 
@@ -63,7 +63,7 @@ def _plans(plans: list[Mapping[str, Any]]) -> Table:
                 figure(number(plan["persons_needed"]), plan["persons_needed"], told=told),
                 figure(UNKNOWN if plan["weeks"] is None else str(plan["weeks"]), plan["weeks"]),
                 figure(
-                    with_unit(f"{plan['forgone']:,.4g}", plan["unit"]),
+                    with_unit(significant(plan["forgone"]), plan["unit"]),
                     plan["forgone"],
                     told="held-out persons x the change worth finding",
                 ),

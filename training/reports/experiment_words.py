@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from training.reports.page import UNKNOWN, number, percent, points
+from training.reports.page import UNKNOWN, number, percent, points, significant
 from training.reports.table import Cell, figure
 
 
@@ -13,7 +13,7 @@ def amount(value: float | None, kind: str, unit: str) -> str:
     """A level: shares as percent, money and counts with four digits."""
     if value is None:
         return UNKNOWN
-    return percent(value, 3) if kind == "binary" else with_unit(f"{value:,.4g}", unit)
+    return percent(value, 3) if kind == "binary" else with_unit(significant(value), unit)
 
 
 def change(effect: Mapping[str, Any]) -> str:
@@ -21,7 +21,7 @@ def change(effect: Mapping[str, Any]) -> str:
     value = effect["lift"]["effect"]
     if effect["kind"] == "binary":
         return f"{points(value)} points"
-    return with_unit(f"{value:+,.4g}", effect["unit"])
+    return with_unit(significant(value, sign="+"), effect["unit"])
 
 
 def interval_text(effect: Mapping[str, Any]) -> str:
@@ -31,7 +31,7 @@ def interval_text(effect: Mapping[str, Any]) -> str:
         return "too few outcomes for an interval"
     if effect["kind"] == "binary":
         return f"95 % interval {points(low)} to {points(high)}"
-    return f"95 % interval {low:+,.4g} to {high:+,.4g}"
+    return f"95 % interval {significant(low, sign='+')} to {significant(high, sign='+')}"
 
 
 def relative(lift: Mapping[str, Any]) -> str:
@@ -69,7 +69,7 @@ def difference(lift: Mapping[str, Any] | None, kind: str = "continuous", *, told
         return Cell("too few rows")
 
     def shown(value: float) -> str:
-        return points(value) if kind == "binary" else f"{value:+,.4g}"
+        return points(value) if kind == "binary" else significant(value, sign="+")
 
     ends = (
         "too few outcomes"
@@ -89,10 +89,14 @@ def estimate(found: Mapping[str, Any], unit: str = "", *, told: str = "") -> Cel
     """An estimate with its interval and unit; a dash where it is withheld."""
     if found["value"] is None:
         return Cell(UNKNOWN, told)
-    ends = "no interval" if found["low"] is None else f"{found['low']:,.4g}, {found['high']:,.4g}"
+    ends = (
+        "no interval"
+        if found["low"] is None
+        else f"{significant(found['low'])}, {significant(found['high'])}"
+    )
     value = found["value"]
     return figure(
-        f"{with_unit(f'{value:,.4g}', unit)} [{ends}]",
+        f"{with_unit(significant(value), unit)} [{ends}]",
         value,
         told=told,
         low=found["low"],

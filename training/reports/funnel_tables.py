@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from training.reports.experiment_words import amount, difference, estimate, population
-from training.reports.page import UNKNOWN, number, percent
+from training.reports.page import UNKNOWN, number, percent, significant
 from training.reports.table import Cell, Table, figure, row
 
 
@@ -277,7 +277,7 @@ def _shrunken(cell: Mapping[str, Any]) -> Cell:
         return Cell(UNKNOWN)
     low, high = cell["shrunken_low"], cell["shrunken_high"]
     return figure(
-        f"{cell['shrunken']:+.4g} [{low:+.4g}, {high:+.4g}]",
+        f"{significant(cell['shrunken'], sign='+')} [{significant(low, sign='+')}, {significant(high, sign='+')}]",
         cell["shrunken"],
         told="the difference beside it, moved towards the mean of all cells of its family; 95 % interval of the cell's noise and "
         "the mean's, not of the variance between cells",

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 UNKNOWN: Final = "\u2013"
 _LEAST_P_VALUE: Final = 0.0001
+_WHOLE: Final = 1_000
 """Shown for a value that is not known."""
 
 _FOLDER: Final = Path(__file__).parent
@@ -77,6 +78,11 @@ def trusted_svg(svg: str) -> Markup:
 def number(value: float | None, digits: int = 0) -> str:
     """1,234.5; a dash for a value that is not known."""
     return UNKNOWN if value is None else f"{value:,.{digits}f}"
+
+
+def significant(value: float, *, sign: str = "-") -> str:
+    """Four digits, and every digit before the point: 0.01234, 12.34, 12,345; `sign` "+" marks gains too."""
+    return format(value, f"{sign},.0f" if abs(value) >= _WHOLE else f"{sign},.4g")
 
 
 def p_value(value: float | None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from training.reports.experiment_words import with_unit
-from training.reports.page import UNKNOWN, Said, number, percent, render_page
+from training.reports.page import UNKNOWN, Said, number, percent, render_page, significant
 from training.reports.table import Cell, Table, figure, row
 
 _METHODS: Final = {
@@ -93,15 +93,15 @@ def _lift(lift: Mapping[str, Any]) -> str:
 def _total(effect: Mapping[str, Any]) -> str:
     """What was won in all, with the ends of its interval."""
     ends = [
-        "no end" if effect[end] is None else f"{effect[end]:+,.4g}"
+        "no end" if effect[end] is None else significant(effect[end], sign="+")
         for end in ("total_low", "total_high")
     ]
-    return f"{with_unit(format(effect['total'], '+,.4g'), effect['unit'])} [{ends[0]}, {ends[1]}]"
+    return f"{with_unit(significant(effect['total'], sign='+'), effect['unit'])} [{ends[0]}, {ends[1]}]"
 
 
 def _said(effect: Mapping[str, Any], periods: str) -> Said:
     lift, unit = effect["lift"], effect["unit"]
-    total = with_unit(f"{effect['total']:+,.4g}", unit)
+    total = with_unit(significant(effect["total"], sign="+"), unit)
     told = lift["p_value"] <= _ALARM
     text = (
         f"In the treated regions {effect['outcome'].replace('_', ' ')} changed by {_lift(lift)} against what it would have been: "
@@ -120,8 +120,8 @@ def _effects(effects: Sequence[Mapping[str, Any]], periods: str) -> Table:
             row(
                 effect["outcome"] + (" (primary)" if effect["primary"] else ""),
                 Cell(_METHODS[effect["method"]], effect["convention"]),
-                figure(with_unit(f"{effect['before']:,.4g}", unit), effect["before"], told=told),
-                figure(with_unit(f"{effect['after']:,.4g}", unit), effect["after"], told=told),
+                figure(with_unit(significant(effect['before']), unit), effect["before"], told=told),
+                figure(with_unit(significant(effect['after']), unit), effect["after"], told=told),
                 figure(_lift(lift), lift["relative"], told=told, low=lift["low"], high=lift["high"]),
                 figure(_total(effect), effect["total"], told=told,
                        low=effect["total_low"], high=effect["total_high"]),

@@ -13,6 +13,7 @@ from training.reports.page import (
     percent,
     points,
     render_page,
+    significant,
     trusted_svg,
 )
 
@@ -91,3 +92,11 @@ def test_the_unknown_is_a_dash():
 )
 def test_a_p_value_is_never_written_as_zero(value, words):
     assert p_value(value) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(0.012346, "0.01235"), (-12.346, "-12.35"), (17_752.4, "17,752")]
+)
+def test_four_digits_and_every_digit_before_the_point(value, words):
+    assert significant(value) == words
+    assert significant(abs(value), sign="+") == "+" + words.lstrip("-")
