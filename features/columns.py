@@ -100,6 +100,7 @@ EXPLORED: Final = "explored"
 CHANCE_OF_CONTACT: Final = "chance_of_contact"
 PROPENSITY: Final = "propensity"
 STEP: Final = "step"
+VARIANT: Final = "variant"
 BID_VALUE: Final = "bid_value"
 BID_MODIFIER: Final = "bid_modifier"
 

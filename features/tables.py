@@ -257,6 +257,7 @@ DECISIONS = TableContract(
         Column(c.CHANCE_OF_CONTACT, _number, low=0, high=1),
         Column(c.PROPENSITY, _number, low=0, high=1),
         Column(c.CHANNEL, _text, nullable=True),
+        Column(c.VARIANT, _text, nullable=True),
         Column(c.STEP, _text, nullable=True),
         Column(c.TEMPLATE, _text, nullable=True),
         Column(c.BID_VALUE, _number, nullable=True, low=0),

@@ -207,6 +207,7 @@ class Allocation:
         threshold: least value per cost of a step that was taken, NaN when there is none.
         shadow_price: margin that one more unit of money would earn: that of the first step left out, 0 when none was.
         first_left_out: whose step that is, None when none was.
+        left_out_channel: the channel it leads to, -1 = none was left out.
     """
 
     channel: CodeArray
@@ -216,6 +217,7 @@ class Allocation:
     threshold: float
     shadow_price: float
     first_left_out: int | None
+    left_out_channel: int = NO_CONTACT
 
     @property
     def budget_binds(self) -> bool:
@@ -252,7 +254,7 @@ def allocate(
         budget=budget,
     )
     channel = np.full(len(free), NO_CONTACT, np.int32)
-    threshold, first_left_out = np.inf, None
+    threshold, first_left_out, left_out_channel = np.inf, None, NO_CONTACT
     for ladder, part in zip(ladders, parts, strict=True):
         taken, paid = cut.before(ladder), free[part][ladder.person]
         # rungs come from the lowest to the highest
@@ -260,7 +262,10 @@ def allocate(
         threshold = min(threshold, ladder.per_cost[taken & paid].min(initial=np.inf))
         at_cut = paid & (ladder.per_cost == cut.per_cost) & (ladder.tie == cut.tie)
         if first_left_out is None and at_cut.any():
-            first_left_out = int(ladder.person[at_cut].min()) + (part.start or 0)
+            rungs = np.flatnonzero(at_cut)
+            first = rungs[ladder.person[rungs].argmin()]
+            first_left_out = int(ladder.person[first]) + (part.start or 0)
+            left_out_channel = int(ladder.channel[first])
     contact = free & (channel != NO_CONTACT)
     rows, chosen = np.flatnonzero(contact), channel[contact]
     return Allocation(
@@ -271,4 +276,5 @@ def allocate(
         threshold=float(threshold) if np.isfinite(threshold) else float("nan"),
         shadow_price=max(cut.per_cost, 0.0),
         first_left_out=first_left_out,
+        left_out_channel=left_out_channel,
     )

@@ -161,7 +161,7 @@ class BudgetConfig(BaseConfig):
 
 
 class ChannelConfig(BaseConfig):
-    """One way to contact a person."""
+    """One way to contact a person: a channel, or one message of several by the same channel."""
 
     cost_per_contact: float = Field(gt=0)
     """Money per contact that reaches a person."""
@@ -169,6 +169,15 @@ class ChannelConfig(BaseConfig):
     effect: float = Field(default=1.0, gt=0)
     """Effect of a contact by this channel over the effect that the uplift model learned: what the shop assumes, nothing here
     measures it."""
+
+    arm: str | None = Field(default=None, min_length=1)
+    """Treated arm of the uplift training that such a contact is: its own model says what it changes. None = the first arm."""
+
+    channel: str | None = Field(default=None, min_length=1)
+    """The channel that delivers it, whose caps and contacts count; None = its own name."""
+
+    message: str | None = Field(default=None, min_length=1)
+    """Shown where no template can be; None = that of the funnel stage."""
 
 
 class CampaignConfig(BaseConfig):
@@ -219,6 +228,11 @@ class CampaignConfig(BaseConfig):
         plain = ChannelConfig(cost_per_contact=self.budget.cost_per_contact)
         return self.channels or {DISPLAY: plain}
 
-    def message(self, stage: str) -> str:
-        """The message of a funnel stage."""
-        return self.messages.get(stage, self.default_message)
+    def delivered_by(self) -> list[str]:
+        """The channel that delivers each way of contact, in the declared order."""
+        return [way.channel or name for name, way in self.by_channel().items()]
+
+    def message(self, stage: str, way: str | None = None) -> str:
+        """The message of a way of contact, or of a funnel stage."""
+        own = None if way is None else self.by_channel()[way].message
+        return own or self.messages.get(stage, self.default_message)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features import columns as c
-from features.arrays import BoolArray, FloatArray, IntArray
+from features.arrays import BoolArray, CodeArray, FloatArray, IntArray
 from features.histories.histories import NO_CODE
 from features.simulate.overlay import CONTROL, TREATED
 from features.tables import LIST_LEVELS, RECO_KINDS, RECOMMENDATIONS, TIMESTAMP
@@ -43,11 +43,25 @@ NO_RECOMMENDER: Final = "none"
 
 @dataclass(frozen=True, eq=False)
 class Forecast:
-    """What a contact is expected to change: uplift, the outcome without it, and the margin it wins, shape (n,)."""
+    """What a contact is expected to change.
+
+    Attributes:
+        uplift: by way of contact, shape (n, n_ways).
+        base_outcome: the outcome without a contact, shape (n,).
+        value: margin that the uplift wins, shape (n, n_ways).
+    """
 
     uplift: FloatArray
     base_outcome: FloatArray
     value: FloatArray
+
+    def uplift_by(self, way: CodeArray) -> FloatArray:
+        """Uplift of each person by their way of contact, shape (n,); of the first where there is none."""
+        return self.uplift[np.arange(len(way)), np.maximum(way, 0)]
+
+    def value_by(self, way: CodeArray) -> FloatArray:
+        """Margin of each person by their way of contact, shape (n,); of the first where there is none."""
+        return self.value[np.arange(len(way)), np.maximum(way, 0)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +135,7 @@ def decisions_table(
     cost, value = _chosen(decided, person)
     approached = (actions.targeted | actions.explored)[person]
     length = rows.num_rows
+    ways = np.array(list(config.by_channel()))
     return pa.table(
         {
             **{name: rows[name] for name in rows.column_names},
@@ -134,8 +149,19 @@ def decisions_table(
             c.PRICE: pa.array(price, mask=hidden),
             c.CURRENCY: _constant(people.project.config.currency, length),
             c.STAGE: pa.array(stage.tolist(), pa.string()),
-            c.MESSAGE: pa.array([config.message(name) for name in stage.tolist()], pa.string()),
-            c.UPLIFT: decided.forecast.uplift[person],
+            c.MESSAGE: pa.array(
+                [
+                    config.message(name, way if shown else None)
+                    for name, way, shown in zip(
+                        stage.tolist(),
+                        ways[actions.channel[person]].tolist(),
+                        approached.tolist(),
+                        strict=True,
+                    )
+                ],
+                pa.string(),
+            ),
+            c.UPLIFT: decided.forecast.uplift_by(actions.channel)[person],
             c.BASE_OUTCOME: decided.forecast.base_outcome[person],
             c.EXPECTED_VALUE: value,
             c.EXPECTED_COST: np.where(actions.contact[person], cost, 0.0),
@@ -144,9 +170,8 @@ def decisions_table(
             c.GHOST: actions.ghost[person],
             c.CHANCE_OF_CONTACT: actions.chance[person],
             c.PROPENSITY: actions.propensity[person],
-            c.CHANNEL: _where(
-                approached, np.array(list(config.by_channel()))[actions.channel[person]]
-            ),
+            c.CHANNEL: _where(approached, np.array(config.delivered_by())[actions.channel[person]]),
+            c.VARIANT: _where(approached, ways[actions.channel[person]]),
             c.STEP: _where(approached, decided.steps.step[person]),
             c.BID_VALUE: _known(decided.bids.value[person]),
             c.BID_MODIFIER: _known(decided.bids.modifier[person]),
@@ -170,7 +195,14 @@ def persons_of(rows: pa.Table, people: People, span: slice) -> IntArray:
 
 def assignments_table(decided: Decided, config: CampaignConfig) -> pa.Table:
     """The decisions as a randomised experiment, for the next training set: everybody who might have been contacted, or not."""
-    chance, contact = decided.actions.chance, decided.actions.contact
+    actions, offers = decided.actions, decided.offers
+    chance, contact = actions.chance, actions.contact
+    arms = np.array([way.arm or TREATED for way in config.by_channel().values()])
+    arm = arms[actions.channel]
+    # a lot draws among all possible ways: its chance of an arm is that of all ways of this arm together
+    possible = offers.possible & ~np.isnan(offers.value)
+    of_arm = (possible & (arms == arm[:, None])).sum(axis=1) / np.maximum(possible.sum(axis=1), 1)
+    chance_of_arm = chance * np.where(actions.explored, of_arm, 1.0)
     open_ = (chance > 0) & (chance < 1)
     count = int(open_.sum())
     return pa.table(
@@ -180,8 +212,8 @@ def assignments_table(decided: Decided, config: CampaignConfig) -> pa.Table:
             c.ASSIGNED_AT: pa.repeat(
                 pa.scalar(decided.people.project.config.as_of, TIMESTAMP), count
             ),
-            c.ARM: pa.array(np.where(contact, TREATED, CONTROL)[open_].tolist(), pa.string()),
-            c.PROBABILITY: np.where(contact, chance, 1 - chance)[open_],
+            c.ARM: pa.array(np.where(contact, arm, CONTROL)[open_].tolist(), pa.string()),
+            c.PROBABILITY: np.where(contact, chance_of_arm, 1 - chance)[open_],
         }
     )
 
@@ -191,7 +223,7 @@ def _chosen(decided: Decided, person: IntArray) -> tuple[FloatArray, FloatArray]
     offers, channel = decided.offers, decided.actions.channel[person]
     none = channel == NO_CONTACT
     cost = np.where(none, 0.0, offers.cost[person, channel])
-    return cost, np.where(none, decided.forecast.value[person], offers.value[person, channel])
+    return cost, np.where(none, decided.forecast.value[person, 0], offers.value[person, channel])
 
 
 def _without_list(decided: Decided, span: slice, models: Champions) -> pa.Table:

@@ -63,7 +63,7 @@ class Insight:
         stage: funnel stage, shape (n,).
         last_order: moment of the last order, microseconds since 1970 UTC, -inf = none, shape (n,).
         order_value: mean money per order, NaN = not known, shape (n,).
-        uplift: what a contact changes in the outcome, shape (n,).
+        uplift: what a contact in each way changes in the outcome, shape (n, n_ways).
         base_outcome: expected outcome without it, shape (n,).
     """
 
@@ -87,7 +87,7 @@ class Insight:
 def look(
     people: People,
     features: Run,
-    model: UpliftModel,
+    models: Sequence[UpliftModel],
     request: ListRequest,
     config: CampaignConfig,
     *,
@@ -100,7 +100,7 @@ def look(
     Args:
         people: n persons.
         features: run with their histories.
-        model: of the uplift.
+        models: of the uplift, one per way of contact; ways of the same arm share one.
         request: what is asked of lists.
         config: limits.
         scratch: an existing folder for the lists.
@@ -121,7 +121,7 @@ def look(
 
     def look_at(span: slice) -> tuple[Insight, IntArray]:
         history = _history(features, whole, rows[span], request)
-        insight = _insight(history, people, span, model, config, run_id)
+        insight = _insight(history, people, span, models, config, run_id)
         if not here:
             return insight, np.zeros(0, np.int64)
         eligible = np.flatnonzero(insight.verdict.kept)
@@ -158,7 +158,7 @@ def _insight(
     history: AsOf,
     people: People,
     span: slice,
-    model: UpliftModel,
+    models: Sequence[UpliftModel],
     config: CampaignConfig,
     run_id: str,
 ) -> Insight:
@@ -190,9 +190,15 @@ def _insight(
         stage=stage,
         last_order=microseconds(people.project.config.as_of) - ago,
         order_value=features["order_value"].to_numpy(),
-        uplift=model.predict(features),
-        base_outcome=model.predict_control(features),
+        uplift=_uplift(models, features),
+        base_outcome=models[0].predict_control(features),
     )
+
+
+def _uplift(models: Sequence[UpliftModel], features: pa.Table) -> FloatArray:
+    """Shape (n, n_models); a model that stands in several places is asked once."""
+    said = {id(model): model.predict(features) for model in dict.fromkeys(models)}
+    return np.column_stack([said[id(model)] for model in models])
 
 
 def _on_cluster(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
 
 from features.arrays import FloatArray
-from serving.allocate import Allocation
+from serving.allocate import NO_CONTACT, Allocation
 from training.uplift.model import UpliftModel
 
 Basis = Literal["model in force", "model before its refit", "none"]
@@ -16,6 +17,7 @@ Basis = Literal["model in force", "model before its refit", "none"]
 BUDGET_DOES_NOT_BIND: Final = "more budget would change nothing"
 NOT_TESTED: Final = "the model in force was not itself tested, nor one before it"
 TOO_FEW: Final = "too few of the test rows with such scores responded"
+BETWEEN_ARMS: Final = "the step that was left out goes from one message to another, and only messages against none were tested"
 NO_EFFECT: Final = "the step that was left out earns nothing"
 
 
@@ -36,7 +38,7 @@ class Marginal:
     missing: str = ""
 
 
-def marginal(allocation: Allocation, uplift: FloatArray, model: UpliftModel) -> Marginal:
+def marginal(allocation: Allocation, uplift: FloatArray, models: Sequence[UpliftModel]) -> Marginal:
     """The interval, by the mean effect on held-out test rows with scores like that of the first person left out.
 
     The effect is the doubly robust estimate of the score's group (GATES), scaled by what the step earns per unit of uplift.
@@ -45,15 +47,19 @@ def marginal(allocation: Allocation, uplift: FloatArray, model: UpliftModel) -> 
 
     Args:
         allocation: what the policy does.
-        uplift: expected effect of a contact, shape (n,).
-        model: that expects it.
+        uplift: expected effect of a contact in each way, shape (n, n_ways).
+        models: that expect them, one per way.
     """
     if allocation.first_left_out is None:
         return _nothing(BUDGET_DOES_NOT_BIND)
+    way, before = allocation.left_out_channel, allocation.channel[allocation.first_left_out]
+    model = models[way]
+    if before != NO_CONTACT and models[before] is not model:
+        return _nothing(BETWEEN_ARMS)
     groups = model.groups or model.groups_before_refit
     if groups is None:
         return _nothing(NOT_TESTED)
-    score = uplift[[allocation.first_left_out]]
+    score = uplift[[allocation.first_left_out], way]
     if score[0] == 0:
         return _nothing(NO_EFFECT)
     low, high = (float(end[0]) for end in groups.intervals(score))

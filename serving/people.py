@@ -83,7 +83,7 @@ def load_people(project: Project, config: CampaignConfig, runs: Mapping[str, Run
         [project.folder / name for name in config.frequency.logs],
         known_ids(ingested) if config.frequency.logs else _NOBODY,
     )
-    channels = list(config.by_channel())
+    channels = config.delivered_by()
     ahead = contacts_ahead([project.folder / name for name in config.frequency.ahead], as_of=as_of)
     left = contacts_left(log, ids, channels, config.frequency, as_of=as_of)
     return People(

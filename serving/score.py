@@ -53,6 +53,7 @@ from serving.sequence import next_steps
 from serving.waterfall import Verdict
 from training.models.in_force import Champions, champions
 from training.recommenders import registry as recommenders
+from training.uplift.model import UpliftModel
 
 SCORE: Final = "score"
 _LAYER: Final = "serving"
@@ -107,9 +108,9 @@ def _decide(
     as_of = people.project.config.as_of
     budget, salt = config.budget, f"{config.holdout.salt}|{as_of.isoformat()}"
     arms = assign_arms(people.ids, config.holdout, moment=as_of.isoformat())
-    model, request = models.uplift(), _request(people, features, models, config)
+    by_way, request = _models(models, config), _request(people, features, models, config)
     insight, lists, waterfall = look(
-        people, features, model, request, config, scratch=scratch, run_id=run_id
+        people, features, by_way, request, config, scratch=scratch, run_id=run_id
     )
     forecast = _forecast(insight, config)
     offers = _offers(people, forecast, insight.verdict, config)
@@ -142,10 +143,10 @@ def _decide(
         forecast=forecast,
         offers=offers,
         allocation=allocation,
-        marginal=marginal(allocation, forecast.uplift, model),
+        marginal=marginal(allocation, forecast.uplift, by_way),
         actions=actions,
         bids=bids(
-            forecast.value,
+            forecast.value_by(actions.channel),
             insight.stage,
             actions.contact,
             config.bids,
@@ -153,6 +154,13 @@ def _decide(
             least_return=max(budget.min_return, allocation.shadow_price) or 1.0,
         ),
     )
+
+
+def _models(models: Champions, config: CampaignConfig) -> list[UpliftModel]:
+    """The uplift model of each way of contact; ways of the same arm share one."""
+    arms = [way.arm for way in config.by_channel().values()]
+    loaded = {arm: models.uplift(arm) for arm in dict.fromkeys(arms)}
+    return [loaded[arm] for arm in arms]
 
 
 def _request(
@@ -205,7 +213,7 @@ def _forecast(insight: Insight, config: CampaignConfig) -> Forecast:
     """
     order_value = insight.order_value
     typical = float(np.nanmedian(order_value)) if np.isfinite(order_value).any() else 0.0
-    value = insight.uplift * np.nan_to_num(order_value, nan=typical) * config.margin_rate
+    value = insight.uplift * np.nan_to_num(order_value, nan=typical)[:, None] * config.margin_rate
     return Forecast(insight.uplift, insight.base_outcome, value)
 
 
@@ -214,7 +222,7 @@ def _offers(people: People, forecast: Forecast, verdict: Verdict, config: Campai
     channels = list(config.by_channel().values())
     cost = [channel.cost_per_contact * people.reach for channel in channels]
     return Offers(
-        value=forecast.value[:, None] * np.array([channel.effect for channel in channels]),
+        value=forecast.value * np.array([channel.effect for channel in channels]),
         cost=np.tile(cost, (len(people.ids), 1)),
         possible=verdict.kept[:, None] & (people.shared_left >= 1),
         tie_break=uniform(people.ids, salt=f"{config.holdout.salt}|tie"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Final
 
 import pyarrow.compute as pc
@@ -17,6 +18,7 @@ from features.steps.ingest import INGEST
 from features.steps.simulate import SIMULATE, TRUTH_STEP
 from features.tables import ASSIGNMENTS, CATALOG, DECISIONS, EXPOSURES, OUTCOMES, TRUTH
 from features.training_sets.uplift import UPLIFT_FEATURES, uplift_set
+from training.bundle import read_bundle
 from training.experiments.campaign import measure_campaign, measure_decisions
 from training.fit_uplift import fit_uplift
 from training.project_recommender.config import RecommenderTrainingConfig
@@ -124,9 +126,18 @@ def train_uplift(project: Project, config: UpliftTrainingConfig) -> Run:
         inputs={FEATURES: built.run_id, SIMULATE: simulated.run_id},
         layer=_LAYER,
     )
-    (bundle,) = uplift_bundles(run).values()
-    track_run(run, folder=workspace.root, project=project.config.name, models={UPLIFT: bundle})
+    first = bundle_of_arm(run, data.arms[1])
+    track_run(run, folder=workspace.root, project=project.config.name, models={UPLIFT: first})
     return run
+
+
+def bundle_of_arm(run: Run, arm: str) -> Path:
+    """Folder of the model of a treated arm. The first arm's is the registered one; the others lie beside it in the version's files."""
+    return next(
+        folder
+        for folder in uplift_bundles(run).values()
+        if read_bundle(folder).facts["treated"] == arm
+    )
 
 
 def campaign_rows(built: Run, simulated: Run, data: HistoriesData) -> UpliftRows:

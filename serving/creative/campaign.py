@@ -72,7 +72,10 @@ class CampaignCreatives:
             channels.tolist(),
             stages,
             self._step[person].tolist(),
-            [self._config.message(name) for name in stages],
+            [
+                self._config.message(stage, way)
+                for stage, way in zip(stages, channels.tolist(), strict=True)
+            ],
             strict=True,
         )
         return assemble(

@@ -130,6 +130,8 @@ def _worth(known: Known) -> Iterator[str]:
         return
     yield f"likely to order within a week without a contact: {percent(row[c.BASE_OUTCOME])}; a contact is expected to change that by {points(row[c.UPLIFT])} points"
     by = "" if row[c.CHANNEL] is None else f" by {row[c.CHANNEL]}"
+    if row[c.VARIANT] != row[c.CHANNEL]:
+        by += f" with the message '{row[c.VARIANT].replace('_', ' ')}'"
     value = money(row[c.EXPECTED_VALUE], known.currency, 3)
     cost = f"; it costs {money(row[c.EXPECTED_COST], known.currency, 3)}" if row[c.CONTACT] else ""
     yield f"expected margin of a contact{by}: {value}{cost}"

@@ -6,8 +6,9 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from serving.allocate import NO_CONTACT, Histogram, Ladder, Offers, allocate, find_cut
@@ -195,3 +196,36 @@ def test_buckets_follow_value_per_cost():
     assert len(ladder.person) == len(rate)
     order = np.argsort(ladder.per_cost, kind="stable")
     assert (np.diff(ladder.buckets()[order]) >= 0).all()
+
+
+def test_messages_are_chosen_person_by_person_under_one_budget():
+    """A plain message costs 1, one with a discount 3.
+
+    First person: 4 plain, 5 with discount: the step earns (5 - 4) / (3 - 1) = .5 per unit. Second: 1.5 and 9: the line from
+    nothing to 9 / 3 = 3 passes above the plain one. Third: -1 and -2: nobody sends what does harm.
+    """
+    value, cost = [[4.0, 5.0], [1.5, 9.0], [-1.0, -2.0]], [[1.0, 3.0]] * 3
+    found = run(value, cost, budget=4, min_return=0.1)
+    assert found.channel.tolist() == [0, 1, NO_CONTACT]
+    assert (found.expected_cost, found.expected_margin) == (1 + 3, 4 + 9)
+    assert (found.shadow_price, found.first_left_out, found.left_out_channel) == (0.5, 0, 1)
+    assert run(value, cost, budget=6, min_return=0.1).channel.tolist() == [1, 1, NO_CONTACT]
+
+
+@given(
+    value=arrays(np.float64, (6, 3), elements=st.integers(-4, 9)),
+    cost=st.lists(st.integers(1, 5), min_size=3, max_size=3),
+    budget=st.integers(0, 20),
+)
+@settings(max_examples=40)
+def test_choosing_among_messages_is_no_worse_than_the_best_alone(value, cost, budget):
+    """But for the one step that did not fit, at its return for the money it left."""
+    cost = np.tile(np.array(cost, float), (6, 1))
+    every = run(value, cost, budget=budget, min_return=0.0)
+    assert every.expected_cost <= budget
+    alone = [
+        run(value[:, [one]], cost[:, [one]], budget=budget, min_return=0.0).expected_margin
+        for one in range(3)
+    ]
+    rest = every.shadow_price * (budget - every.expected_cost)
+    assert every.expected_margin + rest >= max(alone) - 1e-9

@@ -37,7 +37,7 @@ def looked(project, tmp_path_factory):
         return look(
             people,
             runs[FEATURES],
-            models.uplift(),
+            [models.uplift()],
             request,
             config,
             scratch=tmp_path_factory.mktemp("lists"),

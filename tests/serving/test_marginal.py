@@ -18,12 +18,22 @@ GROUPS = ScoreGroups(
     low=(0.02, 0.01, NAN),
     high=(0.08, 0.05, NAN),
 )
-UPLIFT = np.array([0.5, 0.02, 0.0, 0.001])
+UPLIFT = np.array([[0.5], [0.02], [0.0], [0.001]])
+
+
+def model_of(groups=None, before=None):
+    return SimpleNamespace(groups=groups, groups_before_refit=before)
+
+
+def left_out(first, *, way=0, before=-1):
+    """The first step left out leads person `first` from one way of contact (-1 = none) to another."""
+    return SimpleNamespace(
+        first_left_out=first, left_out_channel=way, shadow_price=3.0, channel=np.full(4, before)
+    )
 
 
 def found(*, first=1, groups=None, before=None):
-    allocation = SimpleNamespace(first_left_out=first, shadow_price=3.0)
-    return marginal(allocation, UPLIFT, SimpleNamespace(groups=groups, groups_before_refit=before))
+    return marginal(left_out(first), UPLIFT, [model_of(groups, before)])
 
 
 def said(one, *, binds=True):
@@ -44,8 +54,8 @@ def test_it_is_what_was_measured_for_people_scored_alike():
 
 
 def test_a_refitted_model_has_the_interval_of_the_one_before_it_and_says_so():
-    tested, one = found(groups=GROUPS), found(before=GROUPS)
-    assert (one.low, one.high) == (tested.low, tested.high)
+    before, one = found(groups=GROUPS), found(before=GROUPS)
+    assert (one.low, one.high) == (before.low, before.high)
     assert one.basis == "model before its refit"
     assert "by the model before it was fitted again on all rows; the refitted one was not itself tested;" in said(one)  # fmt: skip
 
@@ -70,3 +80,15 @@ def test_a_budget_that_does_not_bind():
     one = found(first=None, groups=GROUPS)
     assert one.missing == "more budget would change nothing"
     assert said(one, binds=False) == "More budget would change nothing: whoever is worth a contact gets one."  # fmt: skip
+
+
+def test_a_step_from_one_message_to_another_was_not_tested():
+    """The second message has an uplift of .04 at the same return; between two ways of one arm the arm's test says it all."""
+    uplift = np.column_stack([UPLIFT[:, 0], 2 * UPLIFT[:, 0]])
+    one, other = model_of(GROUPS), model_of(GROUPS)
+    first = marginal(left_out(1, way=1), uplift, [one, other])
+    assert (first.low, first.high) == pytest.approx((0.02 * 3 / 0.04, 0.08 * 3 / 0.04))
+    between = marginal(left_out(1, way=1, before=0), uplift, [one, other])
+    assert np.isnan(between.low)
+    assert between.missing.startswith("the step that was left out goes from one message to another")
+    assert marginal(left_out(1, way=1, before=0), UPLIFT[:, [0, 0]], [one, one]).low == found(groups=GROUPS).low  # fmt: skip

@@ -145,12 +145,12 @@ def test_value_and_cost_are_uplift_times_order_times_margin_and_price_times_reac
 def test_an_unknown_order_value_is_the_median_of_the_known(campaign):
     insight = SimpleNamespace(
         order_value=np.array([10.0, np.nan, 30.0, 80.0]),
-        uplift=np.array([0.1, 0.1, 0.1, -0.1]),
+        uplift=np.array([[0.1], [0.1], [0.1], [-0.1]]),
         base_outcome=np.zeros(4),
     )
     found = _forecast(insight, campaign)
     rate = campaign.margin_rate
-    np.testing.assert_allclose(found.value, [1 * rate, 3 * rate, 3 * rate, -8 * rate])
+    np.testing.assert_allclose(found.value[:, 0], [1 * rate, 3 * rate, 3 * rate, -8 * rate])
 
 
 def test_those_not_contacted_are_too_dear_or_came_too_late(project, campaign, people, cost):

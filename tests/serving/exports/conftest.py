@@ -74,6 +74,7 @@ def decision(person, rank=1, item="i1", **more):
         c.MESSAGE: "Hello",
         c.EXPECTED_VALUE: 1.0,
         c.BID_MODIFIER: 1.0,
+        c.VARIANT: None,
         c.REASON_CODES: "contacted",
         c.SNAPSHOT_ID: "s1",
     }
