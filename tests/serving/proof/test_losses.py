@@ -44,3 +44,13 @@ def test_ridge_by_hand():
     # no shrinkage: steps are means of effect / chance of all, and of the last, which lies above every limit
     assert found.share(np.array([0.0])) == pytest.approx((0.2 + 0.0 + 0.3) / 3, rel=1e-3)
     assert found.share(np.array([3.0])) == pytest.approx(0.5, rel=1e-3)
+
+
+def test_the_limits_are_shares_of_those_whom_no_policy_picked():
+    visits = np.concatenate([np.linspace(0, 1, 101), np.full(400, 5.0)])  # the picked visit often
+    n = len(visits)
+    scores = DoublyRobustScores(
+        np.zeros(n), np.full(n, 0.1), np.full(n, 0.1), np.zeros(n, np.int64), ()
+    )
+    found = Losses.learn(visits, scores, weight=np.ones(n), unchosen=visits <= 1, prior=1.0)
+    np.testing.assert_allclose(found.limits, [0.8, 0.9, 0.95])
