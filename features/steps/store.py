@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.run import Run, RunWriter, parquet_options, to_json, write_text, writing_to
-from features.simulate.store.behaviour import Actions
+from features.simulate.store.actions import Actions
 from features.simulate.store.block import lives_of, people_of
 from features.simulate.store.config import StoreConfig
 from features.simulate.store.dirt import Dirt, bots, spoil

@@ -15,7 +15,7 @@ from features.histories.histories import (
     Histories,
     microseconds,
 )
-from features.simulate.store.behaviour import Actions
+from features.simulate.store.actions import Actions
 from features.simulate.store.knowledge import WEEK, Block, Knowledge, know_blocks, live_blocks
 from features.simulate.store.memory import histories_of
 from features.simulate.store.shelf import NEVER, stock_shelf

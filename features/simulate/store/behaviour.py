@@ -11,11 +11,11 @@ from typing import Final, NamedTuple
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
-from features.arrays import BoolArray, CodeArray, FloatArray, IntArray
+from features.arrays import FloatArray, IntArray
 from features.histories.histories import MICROSECONDS_PER_DAY, NO_CODE
 from features.kernels import helper
+from features.simulate.store.actions import Actions, note
 from features.simulate.store.config import PeopleConfig
 from features.simulate.store.draws import (
     State,
@@ -25,6 +25,22 @@ from features.simulate.store.draws import (
     poisson,
     start,
     uniform,
+)
+from features.simulate.store.mind import (
+    CART_DAY,
+    CART_DAYS,
+    CART_TIME,
+    IN_CART,
+    KNOWN,
+    ORDERS,
+    ROOM,
+    Mind,
+    Minds,
+    first_due,
+    in_cart,
+    keep_in_mind,
+    need_again,
+    remember,
 )
 from features.simulate.store.people import People
 from features.simulate.store.shelf import NEVER, Shelf
@@ -39,9 +55,7 @@ _REFUND: Final = EVENT_NAMES.index("refund")
 
 _SECOND: Final = 1_000_000
 _PAUSE: Final = 40.0 * _SECOND  # mean time between two actions
-_ROOM: Final = 16  # items a person remembers, carries, and is due to need
 _MOST_VISITS: Final = 12  # of one day
-_CART_DAYS: Final = 14
 _NEED: Final = 0.1  # further visits per day while something is due
 _NEED_VIEW: Final = 0.5  # chance that a view goes to what is due
 _NEED_CART: Final = 0.6  # chance to take it up then
@@ -57,87 +71,6 @@ _WEEKDAY: Final = np.array(_WEEKDAYS) / np.mean(_WEEKDAYS)
 _HOUR: Final = np.cumsum(_HOURS) / np.sum(_HOURS)
 
 
-class Actions(NamedTuple):
-    """What people did, one row per action.
-
-    Attributes:
-        person: shape (n,), number of the person.
-        time: shape (n,), microseconds since the store's first moment.
-        name: shape (n,), position in `EVENT_NAMES`.
-        item: shape (n,), item code, -1 = none.
-        quantity: shape (n,), units, 0 = not an order.
-        order: shape (n,), the person's how-manieth order, -1 = none.
-        device: shape (n,), on which of the person's devices.
-        logged_in: shape (n,).
-    """
-
-    person: IntArray
-    time: IntArray
-    name: npt.NDArray[np.int8]
-    item: CodeArray
-    quantity: npt.NDArray[np.int8]
-    order: CodeArray
-    device: npt.NDArray[np.int8]
-    logged_in: BoolArray
-
-    @classmethod
-    def empty(cls, room: int) -> Actions:
-        """Room for so many."""
-        return cls(
-            person=np.empty(room, np.int64),
-            time=np.empty(room, np.int64),
-            name=np.empty(room, np.int8),
-            item=np.empty(room, np.int32),
-            quantity=np.empty(room, np.int8),
-            order=np.empty(room, np.int32),
-            device=np.empty(room, np.int8),
-            logged_in=np.empty(room, np.bool_),
-        )
-
-    def begin(self, n: int) -> Actions:
-        """The first n."""
-        return self._replace(**{name: column[:n] for name, column in self._asdict().items()})
-
-    def only(self, rows: IntArray) -> Actions:
-        """These rows, in this order."""
-        return self._replace(**{name: column[rows] for name, column in self._asdict().items()})
-
-    def and_then(self, others: Actions) -> Actions:
-        """These rows, then the others."""
-        both = zip(self._fields, self, others, strict=True)
-        return self._replace(**{name: np.concatenate([own, new]) for name, own, new in both})
-
-
-class Minds(NamedTuple):
-    """What people have in mind at the first moment of some days, before anything of the day.
-
-    Attributes:
-        day: shape (n_days,), rising.
-        tastes: shape (n_days, n, tastes), liked categories, the most liked first.
-        cart_item: shape (n_days, n), what was last put into the open cart, -1 = no open cart.
-        cart_time: shape (n_days, n), microseconds since the store's first moment when that was; 0 without an open cart.
-        due_item: shape (n_days, n), something needed again by then, -1 = nothing.
-    """
-
-    day: IntArray
-    tastes: npt.NDArray[np.int16]
-    cart_item: CodeArray
-    cart_time: IntArray
-    due_item: CodeArray
-
-    @classmethod
-    def empty(cls, days: IntArray, *, persons: int, tastes: int) -> Minds:
-        """Room for so many persons at each day."""
-        shape = (len(days), persons)
-        return cls(
-            day=days,
-            tastes=np.empty((*shape, tastes), np.int16),
-            cart_item=np.full(shape, NO_CODE, np.int32),
-            cart_time=np.zeros(shape, np.int64),
-            due_item=np.full(shape, NO_CODE, np.int32),
-        )
-
-
 class _Rules(NamedTuple):
     """Chances and means of `PeopleConfig` for the kernel."""
 
@@ -150,24 +83,6 @@ class _Rules(NamedTuple):
     second_unit: float
     refund: float
     login: float
-
-
-class _Mind(NamedTuple):
-    """What one person carries from visit to visit; made once, used for everybody in turn.
-
-    `counts` holds how many items are remembered, in the cart and due; then the orders so far, the cart's last day and its
-    last time.
-    """
-
-    tastes: IntArray
-    known: IntArray
-    cart: IntArray
-    due: IntArray
-    due_day: IntArray
-    counts: IntArray
-
-
-_KNOWN, _IN_CART, _DUE, _ORDERS, _CART_DAY, _CART_TIME = range(6)
 
 
 def live(
@@ -252,12 +167,12 @@ def _live(
     """Fill `actions` as far as there is room, and `minds`; returns how many actions there are."""
     state = np.empty(1, np.uint64)
     n_tastes = people.tastes.shape[1]
-    mind = _Mind(
+    mind = Mind(
         np.empty(n_tastes, np.int64),
-        np.empty(_ROOM, np.int64),
-        np.empty(_ROOM, np.int64),
-        np.empty(_ROOM, np.int64),
-        np.empty(_ROOM, np.int64),
+        np.empty(ROOM, np.int64),
+        np.empty(ROOM, np.int64),
+        np.empty(ROOM, np.int64),
+        np.empty(ROOM, np.int64),
         np.empty(6, np.int64),
     )
     when = np.empty(_MOST_VISITS)
@@ -269,13 +184,13 @@ def _live(
         moment = 0
         for day in range(days):
             if moment < minds.day.shape[0] and minds.day[moment] == day:
-                _keep_in_mind(minds, moment, row, mind, day)
+                keep_in_mind(minds, moment, row, mind, day)
                 moment += 1
             if uniform(state) < rules.drift:
                 category = below(state, shelf.first.shape[0] - 1)
                 mind.tastes[below(state, n_tastes)] = category
             rate = people.visits_per_day[row] * weekdays[(weekday + day) % 7]
-            if _first_due(mind, day) >= 0:
+            if first_due(mind, day) >= 0:
                 rate += _NEED
             visits = min(poisson(state, rate), _MOST_VISITS)
             for visit in range(visits):
@@ -296,7 +211,7 @@ def _visit(
     row: int,
     shelf: Shelf,
     rules: _Rules,
-    mind: _Mind,
+    mind: Mind,
     day: int,
     days: int,
     time: int,
@@ -307,34 +222,34 @@ def _visit(
     person = people.first + row
     device = below(state, people.devices[row])
     logged_in = people.known[row] and uniform(state) < rules.login
-    if day - counts[_CART_DAY] > _CART_DAYS:
-        counts[_IN_CART] = 0
-    written = _note(actions, written, person, time, _PAGE, NO_CODE, 0, -1, device, logged_in)
+    if day - counts[CART_DAY] > CART_DAYS:
+        counts[IN_CART] = 0
+    written = note(actions, written, person, time, _PAGE, NO_CODE, 0, -1, device, logged_in)
     for _ in range(geometric(state, rules.views)):
         time += 1 + int(exponential(state, _PAUSE))
-        due = _first_due(mind, day)
+        due = first_due(mind, day)
         needed = due >= 0 and uniform(state) < _NEED_VIEW
         item = mind.due[due] if needed else _look(state, shelf, rules, mind, day)
-        written = _note(actions, written, person, time, _VIEW, item, 0, -1, device, logged_in)
-        _remember(mind, state, item)
+        written = note(actions, written, person, time, _VIEW, item, 0, -1, device, logged_in)
+        remember(mind, state, item)
         chance = _NEED_CART if needed else rules.cart * people.appetite[row]
         if (
             uniform(state) < chance
             and _in_stock(shelf, item, day)
-            and counts[_IN_CART] < _ROOM
-            and not _in_cart(mind, item)
+            and counts[IN_CART] < ROOM
+            and not in_cart(mind, item)
         ):
             time += 1 + int(exponential(state, _PAUSE))
-            written = _note(actions, written, person, time, _CART, item, 1, -1, device, logged_in)
-            mind.cart[counts[_IN_CART]] = item
-            counts[_IN_CART] += 1
-            counts[_CART_DAY] = day
-            counts[_CART_TIME] = time
-    if counts[_IN_CART] == 0 or uniform(state) >= rules.checkout:
+            written = note(actions, written, person, time, _CART, item, 1, -1, device, logged_in)
+            mind.cart[counts[IN_CART]] = item
+            counts[IN_CART] += 1
+            counts[CART_DAY] = day
+            counts[CART_TIME] = time
+    if counts[IN_CART] == 0 or uniform(state) >= rules.checkout:
         return written
     logged_in = people.known[row]
     time += 1 + int(exponential(state, _PAUSE))
-    written = _note(actions, written, person, time, _CHECKOUT, NO_CODE, 0, -1, device, logged_in)
+    written = note(actions, written, person, time, _CHECKOUT, NO_CODE, 0, -1, device, logged_in)
     if uniform(state) >= rules.order:
         return written
     time += 1 + int(exponential(state, _PAUSE))
@@ -350,7 +265,7 @@ def _order(
     state: State,
     shelf: Shelf,
     rules: _Rules,
-    mind: _Mind,
+    mind: Mind,
     day: int,
     days: int,
     time: int,
@@ -363,16 +278,16 @@ def _order(
     """Order what of the cart is in stock, and perhaps send it back."""
     counts = mind.counts
     begun = written
-    for place in range(counts[_IN_CART]):
+    for place in range(counts[IN_CART]):
         item = mind.cart[place]
         if _in_stock(shelf, item, day):
             units = 2 if uniform(state) < rules.second_unit else 1
-            written = _note(
-                actions, written, person, time, _ORDER, item, units, counts[_ORDERS], device,
+            written = note(
+                actions, written, person, time, _ORDER, item, units, counts[ORDERS], device,
                 logged_in,
             )  # fmt: skip
-            _need_again(state, shelf, mind, item, day)
-    counts[_IN_CART] = 0
+            need_again(state, shelf, mind, item, day)
+    counts[IN_CART] = 0
     if written == begun:
         return written
     if uniform(state) < rules.refund:
@@ -381,37 +296,12 @@ def _order(
         if back < days * MICROSECONDS_PER_DAY and written <= actions.item.shape[0]:
             for place in range(begun, written):
                 item, units = actions.item[place], actions.quantity[place]
-                written = _note(
-                    actions, written, person, back, _REFUND, item, units, counts[_ORDERS], device,
+                written = note(
+                    actions, written, person, back, _REFUND, item, units, counts[ORDERS], device,
                     logged_in,
                 )  # fmt: skip
-    counts[_ORDERS] += 1
+    counts[ORDERS] += 1
     return written
-
-
-@helper
-def _note(
-    actions: Actions,
-    at: int,
-    person: int,
-    time: int,
-    name: int,
-    item: int,
-    quantity: int,
-    order: int,
-    device: int,
-    logged_in: bool,
-) -> int:
-    if at < actions.person.shape[0]:
-        actions.person[at] = person
-        actions.time[at] = time
-        actions.name[at] = name
-        actions.item[at] = item
-        actions.quantity[at] = quantity
-        actions.order[at] = order
-        actions.device[at] = device
-        actions.logged_in[at] = logged_in
-    return at + 1
 
 
 @helper
@@ -426,10 +316,10 @@ def _hour(state: State, hours: FloatArray) -> float:
 
 
 @helper
-def _look(state: State, shelf: Shelf, rules: _Rules, mind: _Mind, day: int) -> int:
+def _look(state: State, shelf: Shelf, rules: _Rules, mind: Mind, day: int) -> int:
     """The next item looked at: one known already, or one of a liked category by popularity."""
-    if mind.counts[_KNOWN] > 0 and uniform(state) < rules.repeat:
-        return int(mind.known[below(state, mind.counts[_KNOWN])])
+    if mind.counts[KNOWN] > 0 and uniform(state) < rules.repeat:
+        return int(mind.known[below(state, mind.counts[KNOWN])])
     liked = 0
     while liked < mind.tastes.shape[0] - 1 and uniform(state) < _NEXT_TASTE:
         liked += 1
@@ -456,63 +346,6 @@ def _popular(shelf: Shelf, category: int, drawn: float) -> int:
 
 
 @helper
-def _keep_in_mind(minds: Minds, moment: int, row: int, mind: _Mind, day: int) -> None:
-    counts = mind.counts
-    for place in range(mind.tastes.shape[0]):
-        minds.tastes[moment, row, place] = mind.tastes[place]
-    if counts[_IN_CART] > 0 and day - counts[_CART_DAY] <= _CART_DAYS:
-        minds.cart_item[moment, row] = mind.cart[counts[_IN_CART] - 1]
-        minds.cart_time[moment, row] = counts[_CART_TIME]
-    due = _first_due(mind, day)
-    if due >= 0:
-        minds.due_item[moment, row] = mind.due[due]
-
-
-@helper
-def _remember(mind: _Mind, state: State, item: int) -> None:
-    """Keep an item in mind; a full mind forgets one at random."""
-    known = mind.counts[_KNOWN]
-    if known < _ROOM:
-        mind.known[known] = item
-        mind.counts[_KNOWN] = known + 1
-    else:
-        mind.known[below(state, _ROOM)] = item
-
-
-@helper
 def _in_stock(shelf: Shelf, item: int, day: int) -> bool:
     gone = shelf.out_from[item] <= day < shelf.out_until[item]
     return shelf.launch[item] <= day and not gone
-
-
-@helper
-def _in_cart(mind: _Mind, item: int) -> bool:
-    for place in range(mind.counts[_IN_CART]):  # noqa: SIM110 - compiled
-        if mind.cart[place] == item:
-            return True
-    return False
-
-
-@helper
-def _first_due(mind: _Mind, day: int) -> int:
-    """Place of something that is needed again by now; -1 = nothing."""
-    for place in range(mind.counts[_DUE]):
-        if mind.due_day[place] <= day:
-            return place
-    return -1
-
-
-@helper
-def _need_again(state: State, shelf: Shelf, mind: _Mind, item: int, day: int) -> None:
-    """An ordered item that is used up will be needed after about its interval."""
-    if shelf.interval[item] == 0:
-        return
-    next_day = day + int(shelf.interval[item] * (0.8 + 0.4 * uniform(state)) + 0.5)
-    for place in range(mind.counts[_DUE]):
-        if mind.due[place] == item:
-            mind.due_day[place] = next_day
-            return
-    if mind.counts[_DUE] < _ROOM:
-        mind.due[mind.counts[_DUE]] = item
-        mind.due_day[mind.counts[_DUE]] = next_day
-        mind.counts[_DUE] += 1

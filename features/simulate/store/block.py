@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from features.simulate.store.behaviour import Actions, live
+from features.simulate.store.actions import Actions
+from features.simulate.store.behaviour import live
 from features.simulate.store.config import StoreConfig
 from features.simulate.store.people import People, block_of_people
 from features.simulate.store.shelf import Shelf

@@ -9,7 +9,7 @@ import numpy as np
 
 from features.arrays import BoolArray, IntArray
 from features.histories.histories import MICROSECONDS_PER_DAY, NO_CODE
-from features.simulate.store.behaviour import Actions
+from features.simulate.store.actions import Actions
 from features.simulate.store.config import DirtConfig
 from features.tables import EVENT_NAMES
 

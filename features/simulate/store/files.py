@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from features.arrays import BoolArray, IntArray
 from features.histories.histories import MICROSECONDS_PER_DAY, NO_CODE, microseconds
-from features.simulate.store.behaviour import Actions
+from features.simulate.store.actions import Actions
 from features.simulate.store.config import StoreConfig
 from features.simulate.store.dirt import Dirt
 from features.simulate.store.people import People

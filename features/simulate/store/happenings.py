@@ -8,7 +8,7 @@ import numpy as np
 
 from features.arrays import BoolArray, IntArray
 from features.histories.histories import MICROSECONDS_PER_DAY, NO_CODE, Histories
-from features.simulate.store.behaviour import Actions
+from features.simulate.store.actions import Actions
 from features.simulate.store.knowledge import WEEK
 from features.simulate.store.memory import histories_of
 from features.simulate.store.people import People

@@ -10,10 +10,12 @@ import numpy as np
 
 from features.arrays import FloatArray, IntArray
 from features.histories.histories import MICROSECONDS_PER_DAY, NO_CODE
+from features.simulate.store.actions import Actions
 from features.simulate.store.auction import places
-from features.simulate.store.behaviour import Actions, Minds, live_and_think
+from features.simulate.store.behaviour import live_and_think
 from features.simulate.store.block import people_of
 from features.simulate.store.config import StoreConfig
+from features.simulate.store.mind import Minds
 from features.simulate.store.people import People, blocks
 from features.simulate.store.shelf import Shelf, stock_shelf
 from features.simulate.store.truth import types

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from features.arrays import CodeArray, FloatArray, IntArray, TextArray
 from features.histories.histories import NO_CODE, Histories, microseconds
 from features.histories.reversals import Reversals, sorted_reversals
-from features.simulate.store.behaviour import Actions
+from features.simulate.store.actions import Actions
 from features.simulate.store.block import lives_of, people_of
 from features.simulate.store.config import StoreConfig
 from features.simulate.store.people import blocks

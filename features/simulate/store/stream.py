@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from features.arrays import IntArray
 from features.histories.histories import MICROSECONDS_PER_DAY
-from features.simulate.store.behaviour import Actions
+from features.simulate.store.actions import Actions
 from features.simulate.store.config import StoreConfig
 from features.simulate.store.dirt import bots, spoil
 from features.simulate.store.files import EVENT_FILE, event_rows, rows_by_day

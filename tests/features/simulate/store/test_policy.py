@@ -10,10 +10,11 @@ import pytest
 
 from features.histories.histories import MICROSECONDS_PER_DAY
 from features.simulate.store import policy
+from features.simulate.store.actions import Actions
 from features.simulate.store.auction import expected_cost, hold_auctions, places, reach
-from features.simulate.store.behaviour import Actions, Minds
 from features.simulate.store.config import ShelfConfig, StoreConfig
 from features.simulate.store.knowledge import Knowledge, Organic, know, organic_orders
+from features.simulate.store.mind import Minds
 from features.simulate.store.policy import Plan, effects, oracle, policy_value
 from features.simulate.store.truth import tolerance_after
 from features.simulate.store.world_config import AuctionConfig, TruthConfig, WorldConfig
